@@ -1,0 +1,1 @@
+"""What is tested: requirement registers, test purposes and test cases by standard, profiles."""

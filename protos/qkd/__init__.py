@@ -1,0 +1,1 @@
+"""Generated stubs of `qkd`: regenerate with `make protos`."""

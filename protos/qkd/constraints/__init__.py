@@ -1,0 +1,1 @@
+"""Generated stubs of `qkd.constraints`: regenerate with `make protos`."""

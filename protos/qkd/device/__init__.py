@@ -1,0 +1,1 @@
+"""Generated stubs of `qkd.device`: regenerate with `make protos`."""

@@ -1,0 +1,1 @@
+"""Generated stubs of `qkd.kms`: regenerate with `make protos`."""

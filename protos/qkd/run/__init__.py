@@ -1,0 +1,1 @@
+"""Generated stubs of `qkd.run`: regenerate with `make protos`."""

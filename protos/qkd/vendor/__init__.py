@@ -1,0 +1,1 @@
+"""Generated stubs of `qkd.vendor`: regenerate with `make protos`."""

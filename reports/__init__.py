@@ -1,0 +1,1 @@
+"""Writers: a run record becomes JSON, JUnit XML, HTML."""

@@ -1,0 +1,1 @@
+"""Tests of every folder; benchmarks/ is run on demand."""

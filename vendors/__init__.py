@@ -1,0 +1,1 @@
+"""What is put under test here: the reference implementations, faulty ones, emulated makers."""

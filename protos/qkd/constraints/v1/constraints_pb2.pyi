@@ -26,7 +26,10 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class FieldConstraints(_message.Message):
-    """What a field must satisfy. A member left at zero or empty asks for nothing."""
+    """What a field must satisfy. A member left at zero or empty asks for nothing.
+    Bounds of length and number, and the pattern, hold for each element of a
+    repeated field.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -40,7 +43,7 @@ class FieldConstraints(_message.Message):
     PATTERN_FIELD_NUMBER: _builtins.int
     required: _builtins.bool
     """The field must be present: non-empty for strings, bytes, lists and messages,
-    non-zero for enums. For `optional` scalars: explicitly set.
+    non-zero for enums and plain numbers. For `optional` scalars: explicitly set.
     """
     min_length: _builtins.int
     """Shortest and longest allowed length: characters of a string, octets of bytes.

@@ -505,6 +505,7 @@ class Requirement(_message.Message):
     OUTCOME_FIELD_NUMBER: _builtins.int
     CASE_IDS_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    WHY_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     suite: _builtins.str
     clause: _builtins.str
@@ -520,6 +521,10 @@ class Requirement(_message.Message):
     outcome: Global___RequirementOutcome.ValueType
     reason: _builtins.str
     """Why no case verifies it; empty when some do."""
+    why: _builtins.str
+    """Why the grade is what it is, where it does not follow from strictness and
+    standing alone.
+    """
     @_builtins.property
     def case_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Cases that verify it."""
@@ -538,10 +543,11 @@ class Requirement(_message.Message):
         outcome: Global___RequirementOutcome.ValueType = ...,
         case_ids: _abc.Iterable[_builtins.str] | None = ...,
         reason: _builtins.str = ...,
+        why: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_ids", b"case_ids", "clause", b"clause", "grade", b"grade", "id", b"id", "outcome", b"outcome", "reason", b"reason", "role", b"role", "standing", b"standing", "strictness", b"strictness", "suite", b"suite", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_ids", b"case_ids", "clause", b"clause", "grade", b"grade", "id", b"id", "outcome", b"outcome", "reason", b"reason", "role", b"role", "standing", b"standing", "strictness", b"strictness", "suite", b"suite", "text", b"text", "why", b"why"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

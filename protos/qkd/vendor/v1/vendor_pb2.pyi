@@ -273,7 +273,9 @@ class ProvisionKmeRequest(_message.Message):
     VARIANT_FIELD_NUMBER: _builtins.int
     SETTINGS_FIELD_NUMBER: _builtins.int
     instance_id: _builtins.str
-    """Chosen by the harness, unique in this process."""
+    """Chosen by the harness, unique in this process. Not a path: "." and ".." are
+    well formed.
+    """
     kme_id: _builtins.str
     variant: _builtins.str
     """One of DescribeResponse.variants, or empty for the product itself."""

@@ -1,0 +1,1 @@
+"""The campaign engine: register, plan, key budget, checks, events, record."""

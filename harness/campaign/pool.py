@@ -7,6 +7,7 @@ behind, whoever is killed.
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -132,6 +133,8 @@ def _begin() -> None:
     # Ctrl-C reaches the whole group of processes; the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.dup2(2, 1)  # stdout belongs to the parent's result
+    # how testbeds end is an error to gRPC, and it would tell with a traceback
+    logging.getLogger("grpc").setLevel(logging.CRITICAL)
     Finalize(None, _kept.close, exitpriority=100)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

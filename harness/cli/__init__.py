@@ -1,0 +1,1 @@
+"""The command line: the roof of the house. Nothing imports it."""

@@ -33,6 +33,7 @@ from qkd.kms.v1 import key_delivery_pb2 as kms
 from qkd.kms.v1.key_delivery_pb2_grpc import KeyDeliveryServiceStub
 
 _SERVICE = "/qkd.kms.v1.KeyDeliveryService/"
+_METHODS = tuple(f"KeyDeliveryService/{method}" for method in ("GetStatus", "GetKey", "GetKeyWithKeyIds"))
 
 
 class GrpcSaeClient(SaeClient):
@@ -56,6 +57,7 @@ class GrpcSaeClient(SaeClient):
         self._trust = trust_pem
         self._context = client_context(trust_pem, credentials, alpn=("h2",))
         self._recorder = Recorder(observer, self.binding, sae_id, kme.id)
+        observer.scrubber.allow(*_METHODS)
         self._deadline_s = deadline_s
         self._channel: grpc.Channel | None = None
         self._identity: KmeIdentity | None = None

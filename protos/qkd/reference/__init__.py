@@ -1,0 +1,1 @@
+"""Generated stubs of `qkd.reference`: regenerate with `make protos`."""

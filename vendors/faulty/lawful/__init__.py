@@ -1,0 +1,1 @@
+"""Variants that differ from the reference KME and break nothing."""

@@ -1,0 +1,16 @@
+"""Time, as an argument: tests hand in a clock of their own."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """What the KME knows of time.
+
+    Attributes:
+        wall: seconds since 1970; dates what outlives the process.
+    """
+
+    wall: Callable[[], float] = time.time

@@ -1,0 +1,202 @@
+"""One KME: its parts, put together, started and stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .api014 import Api014
+from .clock import Clock
+from .copies import Copies
+from .cutter import Cutter
+from .database import Database
+from .delivery import KeyDelivery
+from .forms import Forms
+from .grpc014 import Grpc014
+from .keeper import Keeper
+from .link import Link, LinkEnds
+from .names import KeyNames
+from .network import Network
+from .peers import PeerLine, PeerListener
+from .servers import GrpcServer, HttpsServer
+from .settings import KmeSettings
+from .settlement import Settlement
+from .source import Feed, OpenStream, SourceAddress, stream_of
+from .tally import Tally
+from .tls import KmeCredentials, Tls
+from .vault import Vault
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a KME is made of. Another KME is these parts with one of them replaced by a subclass."""
+
+    delivery: type[KeyDelivery] = KeyDelivery
+    https: type[HttpsServer] = HttpsServer
+    api: type[Api014] = Api014
+    grpc: type[Grpc014] = Grpc014
+    forms: type[Forms] = Forms
+    tls: type[Tls] = Tls
+    cutter: type[Cutter] = Cutter
+    names: type[KeyNames] = KeyNames
+    keeper: type[Keeper] = Keeper
+    link: type[Link] = Link
+    copies: type[Copies] = Copies
+    settlement: type[Settlement] = Settlement
+    stream: Callable[[SourceAddress], OpenStream] = stream_of
+
+
+@dataclass(frozen=True, slots=True)
+class Provision:
+    """What a KME is given before it starts.
+
+    Attributes:
+        network: who it is, and who the SAEs are.
+        credentials: its certificate, and whom it trusts.
+        sources: one link to each other KME.
+        settings: limits and options.
+    """
+
+    network: Network
+    credentials: KmeCredentials
+    sources: Sequence[SourceAddress] = ()
+    settings: KmeSettings = field(default_factory=KmeSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Where a started KME answers: a URL, and host:port of the others."""
+
+    https_url: str
+    grpc: str
+    peer: str
+
+
+class ReferenceKme:
+    """A KME with its store in a folder of its own.
+
+    Start it, tell it where its peers are, stop it; the store may be opened again by another object later,
+    also when this one was never stopped (the process died).
+    """
+
+    def __init__(
+        self, provision: Provision, state: Path, parts: Parts | None = None, clock: Clock | None = None
+    ) -> None:
+        """Opens the store.
+
+        Raises:
+            ValueError: two links lead to the same KME.
+            sqlite3.OperationalError: another process has the store open.
+            DamagedError: the key-encryption key is damaged.
+        """
+        parts = parts or Parts()
+        clock = clock or Clock()
+        settings, network = provision.settings, provision.network
+        self.provision = provision
+        self._clock = clock
+        self.database = Database(state / "store.db")
+        vault = Vault.open(state / "store.kek")
+        self._tally = Tally(state / "store.tally")
+        self.copies = parts.copies(self.database, vault, clock, self._tally)
+        self.links: dict[str, Link] = {}
+        for source in provision.sources:
+            if source.peer_kme_id in self.links:
+                raise ValueError(f"two links lead to KME {source.peer_kme_id}")
+            self.links[source.peer_kme_id] = parts.link(
+                self.database, vault, LinkEnds(source.link_id, network.kme_id, source.peer_kme_id), settings.high_water
+            )
+        self._stream = parts.stream
+        self._tls = parts.tls(provision.credentials, settings)
+        self._lines: dict[str, PeerLine] = {}
+        cutter, forms = parts.cutter(), parts.forms()
+        self.settlement = parts.settlement(self.database, self.copies, list(self.links.values()), self._lines)
+        self.delivery = parts.delivery(
+            settings=settings,
+            network=network,
+            links=self.links,
+            copies=self.copies,
+            settlement=self.settlement,
+            cutter=cutter,
+            names=parts.names(vault.secret(b"key names")),
+        )
+        self.listener = PeerListener(self.links, parts.keeper(network, self.database, self.copies, cutter))
+        self._https = parts.https(parts.api(self.delivery, settings, forms))
+        self._grpc = GrpcServer(parts.grpc(self.delivery, forms))
+        self._feeds: list[asyncio.Task[None]] = []
+        self._recovery: asyncio.TimerHandle | None = None
+
+    async def start(self) -> Endpoints:
+        """Begins to serve; the ports are those of the last life where they are still free."""
+        settings, host = self.provision.settings, self.provision.settings.host
+        self.copies.forget_tombstones(settings.tombstone_s)
+        self._recovery = asyncio.get_running_loop().call_later(settings.recovery_s, self.end_recovery)
+        for kme_id, link in self.links.items():
+            line = PeerLine(
+                kme_id, link, self._tls.dial_context(), settings.peer_timeout_s, lambda: self.settlement.idle
+            )
+            self._lines[kme_id] = line
+            link.on_change = lambda link=link: self.listener.announce(link)  # type: ignore[misc]
+            link.on_burn = line.reach
+        for source in self.provision.sources:
+            feed = Feed(self.links[source.peer_kme_id], self._stream(source))
+            self._feeds.append(asyncio.create_task(feed.run()))
+        peer = await self._on_port(
+            "peer_port", settings.peer_port, lambda port: self.listener.start(host, port, self._tls.listen_context())
+        )
+        https = await self._on_port(
+            "https_port", settings.https_port, lambda port: self._https.start(host, port, self._tls.sae_context())
+        )
+        credentials = self._tls.grpc_credentials()
+        grpc = await self._on_port(
+            "grpc_port", settings.grpc_port, lambda port: self._grpc.start(host, port, credentials)
+        )
+        where = f"[{host}]" if ":" in host else host
+        return Endpoints(f"https://{where}:{https}", f"{where}:{grpc}", f"{where}:{peer}")
+
+    async def _on_port(self, name: str, port: int, start: Callable[[int], Awaitable[int]]) -> int:
+        """Starts a server on the given port; if that is 0 on the one of the last life, or on any."""
+        remembered = int(self.database.meta(name) or 0)
+        if port or not remembered:
+            bound = await start(port)
+        else:
+            try:
+                bound = await start(remembered)
+            except OSError:
+                bound = await start(0)
+        if bound != remembered:
+            with self.database.transaction():
+                self.database.set_meta(name, str(bound))
+        return bound
+
+    def connect(self, peers: Mapping[str, str]) -> None:
+        """Where other KMEs can be dialled, host:port by KME ID; those without a link are left out."""
+        for kme_id, address in peers.items():
+            if kme_id in self._lines and address:
+                self._lines[kme_id].dial(address)
+
+    def end_recovery(self) -> None:
+        """From now on, what the last life did not finish delivering is gone."""
+        self.delivery.recovering = False
+        destroyed = self.copies.destroy_unfinished()
+        if destroyed:
+            _log.warning("%d keys whose delivery was cut short are destroyed", destroyed)
+
+    async def stop(self) -> None:
+        """Ends in good order: no call is cut short, the store is closed."""
+        if self._recovery is not None:
+            self._recovery.cancel()
+        await self._https.stop()
+        await self._grpc.stop()
+        for feed in self._feeds:
+            feed.cancel()
+        await asyncio.gather(*self._feeds, return_exceptions=True)
+        for line in self._lines.values():
+            await line.stop()
+        await self.listener.stop()
+        self.database.close()
+        self._tally.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from conformance.etsi014 import limits
 from conformance.etsi014.lag import Lag
 from conformance.etsi014.ledger import KeyLedger
 from conformance.etsi014.memory import Memory
@@ -25,7 +26,7 @@ class Bench:
         self.roles: Roles = assign_roles(campaign.reached)
         self.memory = Memory(campaign.clock)
         self.lag = Lag(campaign, self.memory)
-        self.ledger = KeyLedger()
+        self.ledger = KeyLedger(limits.key_size(campaign.ics))
         self.pool = Pool(campaign.plan.shared)
         self._clients: dict[tuple[str, str], SaeClient] = {}
         self._stocks: dict[tuple[str, str, str], Stock] = {}

@@ -16,7 +16,9 @@ class KeyLedger:
     (which bits of those are padding is open, A12), nor do keys won by requests that are not in the words of 014.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, default_size: int = 256) -> None:
+        """``default_size``: bits of a key whose size the request does not say."""
+        self.default_size = default_size
         self._specimens: list[Specimen] = []
         self._lock = threading.Lock()
 
@@ -71,7 +73,7 @@ class _Watched(SaeClient):
             extension_optional=extension_optional,
             verb=verb,
         )
-        self._ledger.enter(self.kme_id, answer, whole=size is None or size % 8 == 0)
+        self._ledger.enter(self.kme_id, answer, whole=(size or self._ledger.default_size) % 8 == 0)
         return answer
 
     def get_key_with_ids(self, master: str, ids: Sequence[str], *, verb: str = "POST") -> Answer:

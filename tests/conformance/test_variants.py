@@ -18,7 +18,7 @@ VARIANTS = {
     "TLS 1.3, upper-case IDs, further members": Traits(tls="1.3", id_style="upper", further=True, charset=True),
     "TLS 1.2, version 1 IDs, extensions": Traits(tls="1.2", id_style="v1", extensions=True, body_with_401=True),
     "version 7 IDs, other forms of answers": Traits(id_style="v7", pretty=True, chunked=True, shuffled=True),
-    "slow, closes connections": Traits(delay_s=0.02, close=True),
+    "slow, closes connections": Traits(delay_s=0.005, close=True),
     "400 where others say 401 or 503": Traits(
         unknown_caller="400", unknown_slave="404", empty_status=400, missing_first=True
     ),
@@ -32,7 +32,7 @@ VARIANTS = {
         max_sae_ids=0, list_ignored=True, slave_view_swapped=True, self_status="200"
     ),
     "says nothing of its stock": Traits(count_shown="zero", stock=150, growth=200),
-    "keys reach the slave late": Traits(slave_lag_s=0.1),
+    "keys reach the slave late": Traits(slave_lag_s=0.03),
     "counts what waits": Traits(count_shown="pending"),
     "grows slowly, by direction": Traits(stock=60, growth=50, stock_per_direction=True, max_key_per_request=16),
     "small pool": Traits(stock=30, growth=100, max_key_per_request=8),

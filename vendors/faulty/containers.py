@@ -108,7 +108,7 @@ class KeyIdBraces(Forms):
         return "{" + super().key_id(key_id) + "}"
 
 
-@fault("key-base64url", caught_by=["ETSI014-6.3-R3"])
+@fault("key-base64url", caught_by=["ETSI014-6.3-R3"], settings={"key_size": 1024})
 class KeyBase64Url(Forms):
     """Keys are in the URL-safe alphabet of base64."""
 

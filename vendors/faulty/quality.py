@@ -138,13 +138,13 @@ class HoldsId(_Shaped):
         return (key_id + material[16:])[: len(material)]
 
 
-@fault("key-from-one-octet", caught_by=["KEYS014-5", "ETSI014-5.3-R2"])
-class FromOneOctet(_Shaped):
-    """A generator is seeded with one octet of the link: there are 256 different keys."""
+@fault("key-from-five-bits", caught_by=["KEYS014-5", "ETSI014-5.3-R2"])
+class FromFiveBits(_Shaped):
+    """A generator is seeded with five bits of the link: there are 32 different keys."""
 
     def shaped(self, material: bytes, key_id: bytes) -> bytes:
-        """SHAKE-256 of the first octet."""
-        return hashlib.shake_256(material[:1]).digest(len(material))
+        """SHAKE-256 of the first bits."""
+        return hashlib.shake_256(bytes([material[0] >> 3])).digest(len(material))
 
 
 class _OneGenerator(Blocks):
@@ -205,9 +205,9 @@ class Overlap(Blocks):
 
 @fault("stock-goes-round", caught_by=["ETSI014-5.3-R2", "KEYS014-5"])
 class StockGoesRound(Blocks):
-    """The stock is a ring of 2 KiB, and nobody looks whether it has been filled anew."""
+    """The stock is a ring of 1 KiB, and nobody looks whether it has been filled anew."""
 
-    _ring = 2048
+    _ring = 1024
 
     async def __call__(self, first_index: int) -> AsyncIterator[tuple[int, bytes]]:
         """The beginning of the link, again and again."""

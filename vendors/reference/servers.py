@@ -12,6 +12,7 @@ from aiohttp import web
 from harness.sdk import ContractServer, contract_server
 
 from .api014 import Api014
+from .connections import Doorway
 from .forms import Forms
 from .grpc014 import Grpc014
 from .refusals import bad_request, unavailable

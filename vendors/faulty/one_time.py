@@ -16,7 +16,7 @@ class _KeepsCopies(Copies):
     """Removes nothing; a delivery ends where it began."""
 
     def erase(self, copies: Iterable[Copy]) -> None:
-        self.release(copies)
+        self.release(list(copies))
 
 
 @fault("second-fetch-served", caught_by=["ETSI014-5.4-R7"])

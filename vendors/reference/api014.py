@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 
-from .connections import OUTLET, Outlet
 from .delivery import Delivery, KeyDelivery
 from .forms import Forms, Query
 from .model import KeyContainer
@@ -19,6 +19,7 @@ from .tls import common_name
 
 _log = logging.getLogger(__name__)
 _LOOK_AGAIN_S = 0.005
+_CORK = getattr(socket, "TCP_CORK", None)  # Linux; elsewhere nothing is held back
 
 # How a call is served: the admitted caller and the request, to an answer.
 Call = Callable[[str, web.Request], Awaitable[web.StreamResponse]]
@@ -37,7 +38,7 @@ class Api014:
         self.delivery = delivery
         self.settings = settings
         self.forms = forms
-        self._written: list[tuple[Outlet, Delivery]] = []
+        self._written: list[tuple[asyncio.Transport, Delivery]] = []
 
     def application(self) -> web.Application:
         """Routes and limits, ready to be served."""
@@ -143,35 +144,38 @@ class Api014:
         return self.answer(self.forms.error(refused), refused.status)
 
     async def hand_over(self, request: web.Request, delivery: Delivery) -> web.StreamResponse:
-        """Writes the keys out; then notes that they are sent, and before long has them erased.
+        """Writes the keys out; in the next turn of the loop, when the kernel has them, that is noted.
 
-        The connection is corked meanwhile: the end of the answer is in the kernel, which sends it whatever
-        becomes of this process, but not on the wire. So nobody can react to an answer that is not on record.
+        The connection is corked meanwhile: the kernel holds the answer back until it is on record, so nobody can
+        react to one that is not. If the process dies in between, the kernel sends it all the same, and the key may
+        be asked for again: see `Copies`.
         """
-        outlet = OUTLET.get()
-        if outlet.is_closed:  # nothing was sent, so nothing was delivered
+        transport = request.transport
+        if transport is None or transport.is_closing():  # nothing was sent, so nothing was delivered
             self.delivery.not_delivered(delivery)
             raise ConnectionResetError
         response = self.container_answer(delivery.container)
-        with outlet.corked():
-            await response.prepare(request)
-            await response.write_eof()
-            if not outlet.unsent:
-                self.delivery.sent(delivery)
+        _cork(transport, on=True)
+        await response.prepare(request)
+        await response.write_eof()
         if not self._written:
             asyncio.get_running_loop().call_soon(self.erase_written)
-        self._written.append((outlet, delivery))
+        self._written.append((transport, delivery))
         return response
 
     def erase_written(self) -> None:
         """Has everything erased that is sent; what the kernel could not take yet is looked at again later."""
         written, self._written = self._written, []
-        for outlet, delivery in written:
-            if outlet.unsent and not outlet.is_closed:
-                self._written.append((outlet, delivery))
+        sent = []
+        for transport, delivery in written:
+            if transport.get_write_buffer_size() and not transport.is_closing():
+                self._written.append((transport, delivery))
             else:
                 self.delivery.sent(delivery)
-                self.delivery.delivered(delivery)
+                sent.append(delivery)
+            _cork(transport, on=False)
+        for delivery in sent:
+            self.delivery.delivered(delivery)
         if self._written:
             asyncio.get_running_loop().call_later(_LOOK_AGAIN_S, self.erase_written)
 
@@ -205,3 +209,9 @@ class Api014:
     async def wrong_path(self, request: web.Request) -> web.StreamResponse:
         """Answers 404: no method has this path."""
         return self.answer(self.forms.error(bad_request("no such resource")), 404)
+
+
+def _cork(transport: asyncio.BaseTransport, *, on: bool) -> None:
+    """Holds the end of what is written back in the kernel, or lets it go."""
+    if _CORK is not None and not transport.is_closing():
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, _CORK, int(on))

@@ -12,12 +12,12 @@ from aiohttp import web
 from harness.sdk import ContractServer, contract_server
 
 from .api014 import Api014
-from .connections import Doorway
 from .forms import Forms
 from .grpc014 import Grpc014
 from .refusals import bad_request, unavailable
 
 _GRACE_S = 2.0
+_HANDSHAKE_S = 10.0
 
 
 class HttpsServer:
@@ -37,8 +37,10 @@ class HttpsServer:
         if self._runner is None:
             self._runner = web.AppRunner(self._api.application(), access_log=None, shutdown_timeout=_GRACE_S)
             await self._runner.setup()
-        make = partial(Doorway, context, partial(self._connection, self._runner))
-        self._server = await asyncio.get_running_loop().create_server(make, host, port, backlog=1024)
+        make = partial(self._connection, self._runner)
+        self._server = await asyncio.get_running_loop().create_server(
+            make, host, port, ssl=context, ssl_handshake_timeout=_HANDSHAKE_S, backlog=1024
+        )
         return int(self._server.sockets[0].getsockname()[1])
 
     def _connection(self, runner: web.AppRunner) -> web.RequestHandler:

@@ -20,7 +20,7 @@ demo: install ## certify the bundled implementations and say where the report is
 	@$(BIN)/qkd-harness demo $(ARGS)
 
 test: install ## run all tests
-	@$(BIN)/$(if $(COVERAGE),coverage run -m )pytest tests $(ARGS)
+	@$(BIN)/$(if $(COVERAGE),coverage run -m )pytest tests -n 2 --dist worksteal $(ARGS)
 
 lint: style types arrows contracts ## all static checks (each also alone; -k runs all, whatever fails)
 

@@ -26,6 +26,7 @@ _BLOCKS, _BLOCK_OCTETS = 96, 4096
 _WINDOW = 8
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{11,}")
 _HEX = re.compile(rb"(?:[0-9A-Fa-f]{2}[:\s,-]?){8,}")
+_ESCAPE = re.compile(rb"\\x([0-9a-f]{2})")
 _NUMBERS = re.compile(rb"(?:\d{1,3},\s*){7,}\d{1,3}")
 
 
@@ -45,13 +46,8 @@ class Planted:
 
 def _readings(written: bytes) -> Iterator[bytes]:
     yield written
-    if b"\\" in written:
-        yield (
-            written.decode("latin-1")
-            .encode("latin-1", "ignore")
-            .decode("unicode_escape", "ignore")
-            .encode("latin-1", "ignore")
-        )
+    if b"\\x" in written:  # as repr writes octets
+        yield _ESCAPE.sub(lambda escape: bytes([int(escape[1], 16)]), written)
     for run in _BASE64.findall(written):
         standard = run.replace(b"-", b"+").replace(b"_", b"/")
         for shift in range(4):
@@ -85,7 +81,7 @@ def _certify(folder: Path, bed: BlockingBed, *options: str) -> tuple[int, dict[s
     target = bed.reached.write_target(folder / "target")
     work = folder / "work"
     work.mkdir()
-    command = [sys.executable, "-m", "harness.cli.main", "certify", str(target), "--out", "out", *options]
+    command = [str(Path(sys.executable).with_name("qkd-harness")), "certify", str(target), "--out", "out", *options]
     ran = subprocess.run(command, cwd=work, capture_output=True, check=False, timeout=100)
     written = {str(path.relative_to(work)): path.read_bytes() for path in work.rglob("*") if path.is_file()}
     written |= {"stdout": ran.stdout, "stderr": ran.stderr}

@@ -71,9 +71,7 @@ def test_no_pytest_plugin_is_registered() -> None:
         ("protobuf", "*_pb2.py", r"# Protobuf Python Version: ([\d.]+)"),
     ],
 )
-def test_the_lower_bound_of_a_runtime_is_what_the_stubs_ask_for(
-    package: str, stub: str, written_by: str
-) -> None:
+def test_the_lower_bound_of_a_runtime_is_what_the_stubs_ask_for(package: str, stub: str, written_by: str) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     generators = set()
     for path in (ROOT / "protos").rglob(stub):

@@ -66,7 +66,7 @@ def _run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     assert program == "qkd-harness"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     return subprocess.run(
-        [sys.executable, "-m", "harness.cli.main", *arguments],
+        [str(Path(sys.executable).with_name("qkd-harness")), *arguments],
         cwd=folder,
         env=environment,
         capture_output=True,

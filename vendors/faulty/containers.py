@@ -224,4 +224,3 @@ class IdsCollide(KeyNames):
     def is_own(self, key_id: bytes) -> bool:
         """By the number, whoever gave it."""
         return False
-

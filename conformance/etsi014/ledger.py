@@ -29,10 +29,11 @@ class KeyLedger:
         """``client``, with the keys that it takes entered here."""
         return _Watched(client, self)
 
-    def enter(self, source: str, answer: Answer, *, whole: bool = True) -> None:
-        """Enter the keys of an answer to Get key by the KME ``source``."""
+    def enter(self, source: str, answer: Answer, *, size: int | None = None, plain: bool = True) -> None:
+        """Enter the keys of an answer to Get key by the KME ``source``; ``plain``: asked for in the words of 014."""
         if not answer.ok:
             return
+        whole = plain and (self.default_size if size is None else size) % 8 == 0
         new = [Specimen(key.id, key.material.octets(), source, whole) for key in answer.keys]
         with self._lock:
             self._specimens.extend(new)
@@ -73,7 +74,7 @@ class _Watched(SaeClient):
             extension_optional=extension_optional,
             verb=verb,
         )
-        self._ledger.enter(self.kme_id, answer, whole=(size or self._ledger.default_size) % 8 == 0)
+        self._ledger.enter(self.kme_id, answer, size=size)
         return answer
 
     def get_key_with_ids(self, master: str, ids: Sequence[str], *, verb: str = "POST") -> Answer:
@@ -90,7 +91,7 @@ class _Watched(SaeClient):
     ) -> Answer:
         answer = self._client.send(method, path, body=body, headers=headers, wanted_keys=wanted_keys)
         if "/dec_keys" not in path:
-            self._ledger.enter(self.kme_id, answer, whole=False)
+            self._ledger.enter(self.kme_id, answer, plain=False)
         return answer
 
     @property

@@ -17,6 +17,9 @@ JSON: Final[Mapping[str, str]] = {"Content-Type": "application/json"}
 _NO_CRASH: Final = frozenset({501, 503, 505})
 ANSWERED: Final = "ETSI014-A8-R3"
 UNHARMED: Final = "ETSI014-A8-R4"
+IN_TIME: Final = "ETSI014-A8-R10"
+WATCHED: Final = (ANSWERED, IN_TIME, UNHARMED)
+"""What every ordeal judges."""
 
 
 def sound(answer: Answer, *, hard: bool = False) -> bool:
@@ -26,12 +29,23 @@ def sound(answer: Answer, *, hard: bool = False) -> bool:
     return answer.status < 500 or answer.status in _NO_CRASH
 
 
+def judge_answer(check: Check, what: str, answer: Answer, *, hard: bool = False) -> None:
+    """Judge that a bad request was answered in time, and not by a crash."""
+    in_time = answer.failure != "timeout"
+    check(IN_TIME, in_time, expected=f"an answer to a request with {what}", got=answer)
+    if in_time:
+        expected = f"an answer that is no crash to a request with {what}"
+        check(ANSWERED, sound(answer, hard=hard), expected=expected, got=answer)
+    else:
+        check.not_judged(ANSWERED, "there was no answer")
+
+
 class Ordeal:
     """Sends bad requests, judges what is asked of each answer, and looks at the end whether harm was done.
 
     A key is drawn first and waits for the slave while the bad requests are made; in the end the slave fetches it, and
-    another one is drawn and fetched: two keys in all. Each case that uses this names `ANSWERED`, `UNHARMED`, and the
-    requirement ``guarded`` (an answer other than 200 carries no key).
+    another one is drawn and fetched: two keys in all. Each case that uses this names `WATCHED` and the requirement
+    ``guarded`` (an answer other than 200 carries no key).
 
     Attributes:
         key: the key that waits.
@@ -47,7 +61,7 @@ class Ordeal:
         self.given = 0
         self._guarded = guarded
         self._most_given = most_given
-        self._dead = False
+        self._dead = self._silent = False
         self._left_out = 0
         self.key: DeliveredKey = pair.draw_one()
         # On connections of their own, so that no good request follows a bad one on the same connection.
@@ -65,7 +79,8 @@ class Ordeal:
         if kind is not None:
             return
         if self._left_out:
-            self.check.observe(f"{self._left_out} bad requests not sent: {self.given} keys were handed out already")
+            why = "one was not answered" if self._silent else f"{self.given} keys were handed out already"
+            self.check.observe(f"{self._left_out} bad requests not sent: {why}")
         if not self._dead:
             self._look_back()
 
@@ -90,7 +105,7 @@ class Ordeal:
     @property
     def over(self) -> bool:
         """True when no further bad request may be sent."""
-        return self._dead or self.given >= self._most_given
+        return self._dead or self._silent or self.given >= self._most_given
 
     def take(
         self, what: str, body: bytes | None, headers: Mapping[str, str] = JSON, *, hard: bool = False
@@ -130,8 +145,8 @@ class Ordeal:
             return None
         answer = send()
         self.given += len(answer.keys)
-        expected = f"an answer that is no crash to a request with {what}"
-        self.check(ANSWERED, sound(answer, hard=hard), expected=expected, got=answer)
+        judge_answer(self.check, what, answer, hard=hard)
+        self._silent = answer.failure == "timeout"
         shown = Told(answer, "the key that waits stands in it" if _tells(answer, self.key) else "")
         quiet = answer.ok or not (answer.keys or shown.text)
         self.check(self._guarded, quiet, expected=f"no key in a refusal of {what}", got=shown)

@@ -9,10 +9,10 @@ from harness.campaign.check import Check
 BOTH = ("https", "grpc")
 
 
-@case("014.fetch.at-once", "ETSI014-5.4-R15", draws=3, bindings=BOTH)
+@case("014.fetch.at-once", "ETSI014-5.4-R15", draws=2, bindings=BOTH)
 def test_a_key_is_there_at_once(pair: Pair, check: Check) -> None:
-    """A key can be fetched right after Get key was answered, three times over; being late is a warning."""
-    for _ in range(3):
+    """A key can be fetched right after Get key was answered, twice over; being late is a warning."""
+    for _ in range(2):
         answer = pair.take()
         check.require(bool(answer.keys), f"a key is needed first; Get key: {answer.describe()}")
         key = answer.keys[0]

@@ -40,11 +40,11 @@ def test_an_empty_request_yields_one_key_of_the_default_size(pair: Pair, check: 
 @case(
     "014.key.number",
     "ETSI014-5.3-R1", "ETSI014-6.3-R4", "ETSI014-6.3-R7", "ETSI014-6.2-R2",
-    draws=lambda ics: limits.few(ics, 3), at_risk=1, bindings=BOTH,
+    draws=lambda ics: limits.few(ics, 2), at_risk=1, bindings=BOTH,
 )  # fmt: skip
 def test_number_is_the_number_of_keys(pair: Pair, check: Check) -> None:
     """POST with `number` alone yields that many keys of the default size, all different."""
-    number = limits.few(pair.ics, 3)
+    number = limits.few(pair.ics, 2)
     answer = pair.take(number=number)
     served(check, "ETSI014-5.3-R1", pair, answer, number=number)
     check.require(answer.ok, f"no container to look at: {answer.describe()}")

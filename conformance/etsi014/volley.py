@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import select
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -30,10 +31,10 @@ from harness.wire.https import Reply, failure_text
 from harness.wire.tls import Credentials, client_context
 
 MOST: Final = 8
-_DEADLINE_S: Final = 5.0
 _CONNECT_S: Final = 2.0
 _ROOM: Final = 8 * 1024 * 1024
 _IDLE_LIMIT_S: Final = 0.5
+_PROOF_MS: Final = 10
 _HEADERS: Final = {"Accept": "application/json", "Content-Type": "application/json"}
 
 
@@ -107,6 +108,7 @@ class _Gun:
             place.hostname or "", place.port or 443, context=context, timeout=bench.campaign.options.request_timeout_s
         )
         self._idle_since = -1.0
+        self._answers = 0
         self._trouble: Exception | None = None
         self._last = b""
         self._version = ""
@@ -120,7 +122,7 @@ class _Gun:
 
     def connect(self) -> bool:
         """Make sure of a connection; False when that took too long, as it does where one is served after the other."""
-        if time.monotonic() - self._idle_since > _IDLE_LIMIT_S:
+        if time.monotonic() - self._idle_since > _IDLE_LIMIT_S or self._ended():
             self.close()
         self._trouble = None
         try:
@@ -132,6 +134,15 @@ class _Gun:
         except (OSError, http.client.HTTPException) as wrong:
             self._trouble = wrong
         return True
+
+    def _ended(self) -> bool:
+        # A server may close after its answer without having said so, a moment later.
+        live = self._connection.sock
+        if live is None:
+            return False
+        poll = select.poll()
+        poll.register(live, select.POLLIN | select.POLLHUP | select.POLLERR)
+        return bool(poll.poll(_PROOF_MS if self._answers == 1 else 0))
 
     def load(self, path: str, body: bytes) -> None:
         """Send everything but the last octet."""
@@ -173,6 +184,7 @@ class _Gun:
             failure = failure_text(wrong, in_handshake=not self._version)
             return Reply(None, failure, {}, b"", (), self._version, began > 0, False)
         self._idle_since = time.monotonic()
+        self._answers += 1
         told = {name.lower(): value for name, value in response.getheaders()}
         return Reply(response.status, "", told, body, (), self._version, True, False)
 
@@ -183,7 +195,7 @@ class _Gun:
 class _HttpsVolley(Volley):
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
-        self._deadline_s = min(_DEADLINE_S, bench.campaign.options.request_timeout_s)
+        self._deadline_s = bench.campaign.options.request_timeout_s
         self._guns: dict[tuple[str, int], _Gun] = {}
         self._threads = _ThreadVolley(bench, "https")
 

@@ -124,6 +124,17 @@ class ShowsTheKey(Handler):
             super()._refuse(refused)
 
 
+class Hangs(Handler):
+    """Waits for the rest of what it takes for half a request."""
+
+    def _object(self, body: bytes) -> Document:
+        try:
+            return super()._object(body)
+        except Refusal:
+            pause(6.0)
+            raise
+
+
 class PutServes(Handler):
     def do_PUT(self) -> None:
         self._serve("POST")
@@ -146,6 +157,7 @@ WRONG: dict[str, tuple[type[Handler], str, tuple[str, ...]]] = {
     "bad entries are skipped": (BadEntriesAreSkipped, "ETSI014-6.4-R3", ("014.malformed.key-ids-mixed",)),
     "drops waiting keys": (DropsWaiting, "ETSI014-A8-R4", ("014.malformed.key-ids",)),
     "dies": (Dies, "ETSI014-A8-R4", ("014.malformed.not-json", "014.malformed.tolerable")),
+    "hangs": (Hangs, "ETSI014-A8-R10", ("014.malformed.search-not-json",)),
     "shows the key": (ShowsTheKey, "ETSI014-5.3-R4", ("014.malformed.not-json",)),
 }
 

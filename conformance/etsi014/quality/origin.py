@@ -23,8 +23,8 @@ _FAST = (*_USUAL, hashlib.sha1, hashlib.sha512)
 _DIGESTS = (*_FAST, hashlib.sha224, hashlib.sha384, hashlib.sha3_256, hashlib.blake2b, hashlib.blake2s)
 _PIECE = 8
 _LOOKED_AT = 512
-_COUNTERS = 1024
-_SEEDS = 256
+_COUNTERS = 512
+_SEEDS = 64
 _ORDERS: tuple[Literal["big"], Literal["little"]] = ("big", "little")
 _BETWEEN = ("", "-", ":", "_", "|", "/")
 # The bits of a UUID's halves that are free in every version and variant.
@@ -140,7 +140,7 @@ def _from_names(names: tuple[str, ...]) -> Iterator[bytes]:
     for text in {*names, *(one + between + other for (one, other), between in pairs)}:
         yield from _repeated(text.encode())
         yield from _digested(text.encode())
-    for text, number, between in itertools.product(names, range(64), _BETWEEN):
+    for text, number, between in itertools.product(names, range(64), _BETWEEN[:3]):
         yield from _digested(f"{text}{between}{number}".encode(), _USUAL)
 
 

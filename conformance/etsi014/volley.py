@@ -32,6 +32,7 @@ from harness.wire.tls import Credentials, client_context
 
 MOST: Final = 8
 _CONNECT_S: Final = 2.0
+_LEAST_S: Final = 0.5  # for what may have come while an answer before it was waited for
 _ROOM: Final = 8 * 1024 * 1024
 _IDLE_LIMIT_S: Final = 0.5
 _PROOF_MS: Final = 10
@@ -210,8 +211,9 @@ class _HttpsVolley(Volley):
                     gun.load(gun.prefix + _path(request), _body(request))
                 for _, gun in shots:
                     gun.fire()
+            until = time.monotonic() + self._deadline_s
             return [
-                self._remember(request, record.https(gun.reply(self._deadline_s)))
+                self._remember(request, record.https(gun.reply(max(_LEAST_S, until - time.monotonic()))))
                 for (request, gun), record in zip(shots, records, strict=True)
             ]
 

@@ -103,7 +103,7 @@ class Deadlocks(Racing):
     def enc(self, caller: str, slave: str, request: Document) -> Document:  # type: ignore[override]
         if slave in self._busy or self._stuck.is_set():
             self._stuck.set()
-            pause(11.0)
+            pause(7.0)
         self._busy.add(caller)
         pause(self.pause_s)
         self._busy.discard(caller)

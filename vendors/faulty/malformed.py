@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Mapping
 
@@ -61,6 +62,18 @@ class DiesOfNoUtf8(_Crashes):
         except UnicodeDecodeError:
             return True
         return False
+
+
+@fault("body-in-brackets-hangs", caught_by=["ETSI014-A8-R10"])
+class BracketsHang(Api014):
+    """The parser looks for the end of an array that never comes, in a thread that nobody joins."""
+
+    async def body_of(self, request: web.Request) -> bytes:
+        """Reads for ever."""
+        body = await super().body_of(request)
+        if body.startswith(b"[[") and not body.endswith(b"]"):
+            await asyncio.Event().wait()
+        return body
 
 
 class _Faltering(Api014):

@@ -5,6 +5,8 @@ import os
 from hashlib import blake2b
 
 _MARK = 6  # octets
+_HEAD = 10
+_DRAWN = 128 * _HEAD  # asking the system for few octets costs as much as asking for many
 
 
 class KeyNames:
@@ -17,6 +19,7 @@ class KeyNames:
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
+        self._random = b""
 
     def new(self) -> bytes:
         """16 octets that were never used before, but for a probability that does not matter."""
@@ -25,7 +28,9 @@ class KeyNames:
 
     def head(self) -> bytes:
         """10 octets: those of a random UUID (version 4), which says nothing about order or place."""
-        octets = bytearray(os.urandom(10))
+        if not self._random:
+            self._random = os.urandom(_DRAWN)
+        octets, self._random = bytearray(self._random[:_HEAD]), self._random[_HEAD:]
         octets[6] = octets[6] & 0x0F | 0x40
         octets[8] = octets[8] & 0x3F | 0x80
         return bytes(octets)

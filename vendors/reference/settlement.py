@@ -24,7 +24,8 @@ from .peers import PeerLine
 from .refusals import ACCESS_ERROR, unavailable
 
 _log = logging.getLogger(__name__)
-_FULL_BATCH = 8  # requests
+_FIRST_BATCH = 8  # requests, while nothing is on the way
+_FULL_BATCH = 16
 _BATCHES_ON_THE_WAY = 2
 _TURNS = 4  # what one request takes from the socket to here
 
@@ -122,7 +123,8 @@ class Settlement:
         So a request that comes alone hardly waits, and those that come in company share one batch.
         """
         waiting = len(self._waiting)
-        self._gathering = 0 < waiting < _FULL_BATCH and (turns > 0 or waiting > seen)
+        enough = _FULL_BATCH if self._on_the_way else _FIRST_BATCH
+        self._gathering = 0 < waiting < enough and (turns > 0 or waiting > seen)
         if self._gathering:
             turns = _TURNS if waiting > seen else turns - 1
             asyncio.get_running_loop().call_soon(self._gather, waiting, turns)

@@ -22,6 +22,8 @@ from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from qkd.device.v1 import module_pb2 as _module_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -32,6 +34,77 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _KeySourceKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _KeySourceKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_KeySourceKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    KEY_SOURCE_KIND_UNSPECIFIED: _KeySourceKind.ValueType  # 0
+    """qkd.device.v1.KeySourceService: blocks that both ends count alike."""
+    KEY_SOURCE_KIND_MODULE_STREAM: _KeySourceKind.ValueType  # 1
+    """qkd.device.v1.QkdModuleService.StreamKeyBlocks."""
+    KEY_SOURCE_KIND_ETSI014: _KeySourceKind.ValueType  # 2
+    """The module is a KME of its own; this KME calls it by ETSI GS QKD 014 as an
+    SAE whose SAE ID is its KME ID, the peer KME's is the other SAE ID.
+    """
+    KEY_SOURCE_KIND_TCP_PUSH: _KeySourceKind.ValueType  # 3
+    """The module dials the KME and pushes (qkd.device.v1.PushFrame)."""
+    KEY_SOURCE_KIND_RELAY: _KeySourceKind.ValueType  # 4
+    """qkd.node.v1.ForwardingService.StreamRelayedBlocks."""
+
+class KeySourceKind(_KeySourceKind, metaclass=_KeySourceKindEnumTypeWrapper):
+    """How a KME gets keys from a source."""
+
+KEY_SOURCE_KIND_UNSPECIFIED: KeySourceKind.ValueType  # 0
+"""qkd.device.v1.KeySourceService: blocks that both ends count alike."""
+KEY_SOURCE_KIND_MODULE_STREAM: KeySourceKind.ValueType  # 1
+"""qkd.device.v1.QkdModuleService.StreamKeyBlocks."""
+KEY_SOURCE_KIND_ETSI014: KeySourceKind.ValueType  # 2
+"""The module is a KME of its own; this KME calls it by ETSI GS QKD 014 as an
+SAE whose SAE ID is its KME ID, the peer KME's is the other SAE ID.
+"""
+KEY_SOURCE_KIND_TCP_PUSH: KeySourceKind.ValueType  # 3
+"""The module dials the KME and pushes (qkd.device.v1.PushFrame)."""
+KEY_SOURCE_KIND_RELAY: KeySourceKind.ValueType  # 4
+"""qkd.node.v1.ForwardingService.StreamRelayedBlocks."""
+Global___KeySourceKind: _TypeAlias = KeySourceKind  # noqa: Y015
+
+class _Combining:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CombiningEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Combining.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    COMBINING_UNSPECIFIED: _Combining.ValueType  # 0
+    """ANY."""
+    COMBINING_ANY: _Combining.ValueType  # 1
+    """Each source's blocks are used as they come."""
+    COMBINING_ALL: _Combining.ValueType  # 2
+    """Each key is the exclusive or of one block of every source: secret as long as
+    one of them is. When one source fails there are no keys.
+    """
+    COMBINING_ALL_ELSE_REMAINING: _Combining.ValueType  # 3
+    """As ALL; when sources fail for longer than the KME's `combining_patience_s`,
+    the others go on without them, and that is reported.
+    """
+
+class Combining(_Combining, metaclass=_CombiningEnumTypeWrapper): ...
+
+COMBINING_UNSPECIFIED: Combining.ValueType  # 0
+"""ANY."""
+COMBINING_ANY: Combining.ValueType  # 1
+"""Each source's blocks are used as they come."""
+COMBINING_ALL: Combining.ValueType  # 2
+"""Each key is the exclusive or of one block of every source: secret as long as
+one of them is. When one source fails there are no keys.
+"""
+COMBINING_ALL_ELSE_REMAINING: Combining.ValueType  # 3
+"""As ALL; when sources fail for longer than the KME's `combining_patience_s`,
+the others go on without them, and that is reported.
+"""
+Global___Combining: _TypeAlias = Combining  # noqa: Y015
 
 @_typing.final
 class RegisterRequest(_message.Message):
@@ -114,7 +187,7 @@ class DescribeResponse(_message.Message):
     """Its version."""
     @_builtins.property
     def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """What it can be: "kme" for now."""
+        """What it can be: "kme", "module", "forwarder"."""
 
     @_builtins.property
     def ics(self) -> _struct_pb2.Struct:
@@ -209,8 +282,8 @@ Global___Sae: _TypeAlias = Sae  # noqa: Y015
 
 @_typing.final
 class KeySource(_message.Message):
-    """A link whose secret bits are offered to the KME (qkd.device.v1). A KME that
-    has keys of its own ignores it.
+    """One source of secret bits that a KME shares with a peer KME. Several sources may
+    lead to the same peer: see LinkPolicy. A KME that has keys of its own ignores it.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -219,12 +292,28 @@ class KeySource(_message.Message):
     ADDRESS_FIELD_NUMBER: _builtins.int
     TOKEN_FIELD_NUMBER: _builtins.int
     PEER_KME_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    SOURCE_ID_FIELD_NUMBER: _builtins.int
+    MAKER_FIELD_NUMBER: _builtins.int
+    MODULE_ID_FIELD_NUMBER: _builtins.int
     link_id: _builtins.str
+    """Name of the link; the same for all sources that lead to the same peer."""
     address: _builtins.str
-    """host:port of KeySourceService."""
+    """Where keys are had, by `kind`: host:port for gRPC, the base URL for ETSI 014.
+    Empty for TCP_PUSH: there the module dials the KME (push_address).
+    """
     token: _builtins.str
+    """For gRPC and TCP_PUSH."""
     peer_kme_id: _builtins.str
     """The KME at the other end of the link."""
+    kind: Global___KeySourceKind.ValueType
+    source_id: _builtins.str
+    """Name of the source, the same at both ends and unique between them, for
+    instance "link-4/idq". Needed when there is more than one.
+    """
+    maker: _builtins.str
+    """Where its keys come from, for their provenance."""
+    module_id: _builtins.str
     def __init__(
         self,
         *,
@@ -232,14 +321,42 @@ class KeySource(_message.Message):
         address: _builtins.str = ...,
         token: _builtins.str = ...,
         peer_kme_id: _builtins.str = ...,
+        kind: Global___KeySourceKind.ValueType = ...,
+        source_id: _builtins.str = ...,
+        maker: _builtins.str = ...,
+        module_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "link_id", b"link_id", "peer_kme_id", b"peer_kme_id", "token", b"token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "kind", b"kind", "link_id", b"link_id", "maker", b"maker", "module_id", b"module_id", "peer_kme_id", b"peer_kme_id", "source_id", b"source_id", "token", b"token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___KeySource: _TypeAlias = KeySource  # noqa: Y015
+
+@_typing.final
+class LinkPolicy(_message.Message):
+    """What becomes of several sources that lead to one peer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PEER_KME_ID_FIELD_NUMBER: _builtins.int
+    COMBINING_FIELD_NUMBER: _builtins.int
+    peer_kme_id: _builtins.str
+    combining: Global___Combining.ValueType
+    def __init__(
+        self,
+        *,
+        peer_kme_id: _builtins.str = ...,
+        combining: Global___Combining.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["combining", b"combining", "peer_kme_id", b"peer_kme_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LinkPolicy: _TypeAlias = LinkPolicy  # noqa: Y015
 
 @_typing.final
 class ProvisionKmeRequest(_message.Message):
@@ -272,6 +389,8 @@ class ProvisionKmeRequest(_message.Message):
     KEY_SOURCES_FIELD_NUMBER: _builtins.int
     VARIANT_FIELD_NUMBER: _builtins.int
     SETTINGS_FIELD_NUMBER: _builtins.int
+    LINK_POLICIES_FIELD_NUMBER: _builtins.int
+    MONITORS_FIELD_NUMBER: _builtins.int
     instance_id: _builtins.str
     """Chosen by the harness, unique in this process. Not a path: "." and ".." are
     well formed.
@@ -291,6 +410,14 @@ class ProvisionKmeRequest(_message.Message):
     def settings(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Settings in the implementation's own words, from the target file."""
 
+    @_builtins.property
+    def link_policies(self) -> _containers.RepeatedCompositeFieldContainer[Global___LinkPolicy]:
+        """For peers with more than one source. Default: ANY."""
+
+    @_builtins.property
+    def monitors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Common names of certificates that may read qkd.kms.v1.StoreService."""
+
     def __init__(
         self,
         *,
@@ -301,10 +428,12 @@ class ProvisionKmeRequest(_message.Message):
         key_sources: _abc.Iterable[Global___KeySource] | None = ...,
         variant: _builtins.str = ...,
         settings: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        link_policies: _abc.Iterable[Global___LinkPolicy] | None = ...,
+        monitors: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["credentials", b"credentials"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["credentials", b"credentials", "instance_id", b"instance_id", "key_sources", b"key_sources", "kme_id", b"kme_id", "saes", b"saes", "settings", b"settings", "variant", b"variant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["credentials", b"credentials", "instance_id", b"instance_id", "key_sources", b"key_sources", "kme_id", b"kme_id", "link_policies", b"link_policies", "monitors", b"monitors", "saes", b"saes", "settings", b"settings", "variant", b"variant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -317,22 +446,26 @@ class ProvisionKmeResponse(_message.Message):
     ETSI014_URL_FIELD_NUMBER: _builtins.int
     GRPC_ADDRESS_FIELD_NUMBER: _builtins.int
     PEER_ADDRESS_FIELD_NUMBER: _builtins.int
+    PUSH_ADDRESS_FIELD_NUMBER: _builtins.int
     etsi014_url: _builtins.str
     """Base URL of ETSI GS QKD 014, for instance "https://127.0.0.1:8443"."""
     grpc_address: _builtins.str
     """host:port of qkd.kms.v1.KeyDeliveryService with mutual TLS; empty = not offered."""
     peer_address: _builtins.str
     """Where other KMEs of the same maker reach this one; opaque to the harness."""
+    push_address: _builtins.str
+    """host:port where modules push keys (KEY_SOURCE_KIND_TCP_PUSH); empty = not offered."""
     def __init__(
         self,
         *,
         etsi014_url: _builtins.str = ...,
         grpc_address: _builtins.str = ...,
         peer_address: _builtins.str = ...,
+        push_address: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["etsi014_url", b"etsi014_url", "grpc_address", b"grpc_address", "peer_address", b"peer_address"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etsi014_url", b"etsi014_url", "grpc_address", b"grpc_address", "peer_address", b"peer_address", "push_address", b"push_address"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -432,6 +565,350 @@ class ReleaseKmeResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReleaseKmeResponse: _TypeAlias = ReleaseKmeResponse  # noqa: Y015
+
+@_typing.final
+class PlantPort(_message.Message):
+    """The optical port that a module is plugged into."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    PORT_ID_FIELD_NUMBER: _builtins.int
+    address: _builtins.str
+    """host:port of qkd.optical.v1.FibrePlantService."""
+    token: _builtins.str
+    port_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        address: _builtins.str = ...,
+        token: _builtins.str = ...,
+        port_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "port_id", b"port_id", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlantPort: _TypeAlias = PlantPort  # noqa: Y015
+
+@_typing.final
+class ProvisionModuleRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class SettingsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    INSTANCE_ID_FIELD_NUMBER: _builtins.int
+    MODULE_ID_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
+    PORT_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    CREDENTIALS_FIELD_NUMBER: _builtins.int
+    LOCAL_KME_ID_FIELD_NUMBER: _builtins.int
+    PEER_KME_ID_FIELD_NUMBER: _builtins.int
+    PUSH_ADDRESS_FIELD_NUMBER: _builtins.int
+    PUSH_TOKEN_FIELD_NUMBER: _builtins.int
+    SOURCE_ID_FIELD_NUMBER: _builtins.int
+    VARIANT_FIELD_NUMBER: _builtins.int
+    SETTINGS_FIELD_NUMBER: _builtins.int
+    instance_id: _builtins.str
+    module_id: _builtins.str
+    """Unique in the network, for instance "quijote/idq-1"."""
+    model: _builtins.str
+    """One of the maker's models; empty = its only one."""
+    role: _module_pb2.ModuleRole.ValueType
+    token: _builtins.str
+    """Secret that callers of qkd.device.v1 have to show."""
+    local_kme_id: _builtins.str
+    peer_kme_id: _builtins.str
+    push_address: _builtins.str
+    """For a module that pushes: host:port of the local KMS, and the token to show."""
+    push_token: _builtins.str
+    source_id: _builtins.str
+    """Source ID to push under."""
+    variant: _builtins.str
+    """One of DescribeResponse.variants, or empty."""
+    @_builtins.property
+    def port(self) -> Global___PlantPort: ...
+    @_builtins.property
+    def credentials(self) -> Global___Credentials:
+        """For a module that serves ETSI GS QKD 014 itself: its certificate, and the SAE
+        IDs of the KMSs at both ends (their KME IDs).
+        """
+
+    @_builtins.property
+    def settings(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Settings in the implementation's own words, from the topology file (calibration
+        among them).
+        """
+
+    def __init__(
+        self,
+        *,
+        instance_id: _builtins.str = ...,
+        module_id: _builtins.str = ...,
+        model: _builtins.str = ...,
+        role: _module_pb2.ModuleRole.ValueType = ...,
+        port: Global___PlantPort | None = ...,
+        token: _builtins.str = ...,
+        credentials: Global___Credentials | None = ...,
+        local_kme_id: _builtins.str = ...,
+        peer_kme_id: _builtins.str = ...,
+        push_address: _builtins.str = ...,
+        push_token: _builtins.str = ...,
+        source_id: _builtins.str = ...,
+        variant: _builtins.str = ...,
+        settings: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["credentials", b"credentials", "port", b"port"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["credentials", b"credentials", "instance_id", b"instance_id", "local_kme_id", b"local_kme_id", "model", b"model", "module_id", b"module_id", "peer_kme_id", b"peer_kme_id", "port", b"port", "push_address", b"push_address", "push_token", b"push_token", "role", b"role", "settings", b"settings", "source_id", b"source_id", "token", b"token", "variant", b"variant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProvisionModuleRequest: _TypeAlias = ProvisionModuleRequest  # noqa: Y015
+
+@_typing.final
+class ProvisionModuleResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTROL_ADDRESS_FIELD_NUMBER: _builtins.int
+    ETSI014_URL_FIELD_NUMBER: _builtins.int
+    control_address: _builtins.str
+    """host:port of qkd.device.v1.QkdModuleService."""
+    etsi014_url: _builtins.str
+    """Base URL of ETSI GS QKD 014 towards the local KMS; empty = not offered."""
+    def __init__(
+        self,
+        *,
+        control_address: _builtins.str = ...,
+        etsi014_url: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["control_address", b"control_address", "etsi014_url", b"etsi014_url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProvisionModuleResponse: _TypeAlias = ProvisionModuleResponse  # noqa: Y015
+
+@_typing.final
+class ProvisionForwarderRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class SettingsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    INSTANCE_ID_FIELD_NUMBER: _builtins.int
+    KME_ID_FIELD_NUMBER: _builtins.int
+    SAE_ID_FIELD_NUMBER: _builtins.int
+    CREDENTIALS_FIELD_NUMBER: _builtins.int
+    KME_GRPC_ADDRESS_FIELD_NUMBER: _builtins.int
+    KME_ETSI014_URL_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    ENTROPY_ADDRESS_FIELD_NUMBER: _builtins.int
+    ENTROPY_TOKEN_FIELD_NUMBER: _builtins.int
+    VARIANT_FIELD_NUMBER: _builtins.int
+    SETTINGS_FIELD_NUMBER: _builtins.int
+    instance_id: _builtins.str
+    kme_id: _builtins.str
+    """The KME of its site, whose SAE it is."""
+    sae_id: _builtins.str
+    """Its SAE ID there, and its certificate."""
+    kme_grpc_address: _builtins.str
+    """host:port of the KME's qkd.kms.v1.KeyDeliveryService, and its ETSI 014 URL."""
+    kme_etsi014_url: _builtins.str
+    token: _builtins.str
+    """Secret that callers of ForwardingService have to show."""
+    entropy_address: _builtins.str
+    """host:port of a qkd.entropy.v1.EntropyService; empty = the system's randomness."""
+    entropy_token: _builtins.str
+    variant: _builtins.str
+    @_builtins.property
+    def credentials(self) -> Global___Credentials: ...
+    @_builtins.property
+    def settings(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        instance_id: _builtins.str = ...,
+        kme_id: _builtins.str = ...,
+        sae_id: _builtins.str = ...,
+        credentials: Global___Credentials | None = ...,
+        kme_grpc_address: _builtins.str = ...,
+        kme_etsi014_url: _builtins.str = ...,
+        token: _builtins.str = ...,
+        entropy_address: _builtins.str = ...,
+        entropy_token: _builtins.str = ...,
+        variant: _builtins.str = ...,
+        settings: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["credentials", b"credentials"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["credentials", b"credentials", "entropy_address", b"entropy_address", "entropy_token", b"entropy_token", "instance_id", b"instance_id", "kme_etsi014_url", b"kme_etsi014_url", "kme_grpc_address", b"kme_grpc_address", "kme_id", b"kme_id", "sae_id", b"sae_id", "settings", b"settings", "token", b"token", "variant", b"variant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProvisionForwarderRequest: _TypeAlias = ProvisionForwarderRequest  # noqa: Y015
+
+@_typing.final
+class ProvisionForwarderResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTROL_ADDRESS_FIELD_NUMBER: _builtins.int
+    HOP_ADDRESS_FIELD_NUMBER: _builtins.int
+    control_address: _builtins.str
+    """host:port of qkd.node.v1.ForwardingService."""
+    hop_address: _builtins.str
+    """host:port where other forwarding modules reach it."""
+    def __init__(
+        self,
+        *,
+        control_address: _builtins.str = ...,
+        hop_address: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["control_address", b"control_address", "hop_address", b"hop_address"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProvisionForwarderResponse: _TypeAlias = ProvisionForwarderResponse  # noqa: Y015
+
+@_typing.final
+class ConnectForwarderRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INSTANCE_ID_FIELD_NUMBER: _builtins.int
+    PEERS_FIELD_NUMBER: _builtins.int
+    instance_id: _builtins.str
+    @_builtins.property
+    def peers(self) -> _containers.RepeatedCompositeFieldContainer[Global___ForwarderPeer]: ...
+    def __init__(
+        self,
+        *,
+        instance_id: _builtins.str = ...,
+        peers: _abc.Iterable[Global___ForwarderPeer] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["instance_id", b"instance_id", "peers", b"peers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConnectForwarderRequest: _TypeAlias = ConnectForwarderRequest  # noqa: Y015
+
+@_typing.final
+class ForwarderPeer(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KME_ID_FIELD_NUMBER: _builtins.int
+    SAE_ID_FIELD_NUMBER: _builtins.int
+    HOP_ADDRESS_FIELD_NUMBER: _builtins.int
+    kme_id: _builtins.str
+    sae_id: _builtins.str
+    hop_address: _builtins.str
+    def __init__(
+        self,
+        *,
+        kme_id: _builtins.str = ...,
+        sae_id: _builtins.str = ...,
+        hop_address: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hop_address", b"hop_address", "kme_id", b"kme_id", "sae_id", b"sae_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ForwarderPeer: _TypeAlias = ForwarderPeer  # noqa: Y015
+
+@_typing.final
+class ConnectForwarderResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConnectForwarderResponse: _TypeAlias = ConnectForwarderResponse  # noqa: Y015
+
+@_typing.final
+class ReleaseInstanceRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INSTANCE_ID_FIELD_NUMBER: _builtins.int
+    instance_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        instance_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["instance_id", b"instance_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReleaseInstanceRequest: _TypeAlias = ReleaseInstanceRequest  # noqa: Y015
+
+@_typing.final
+class ReleaseInstanceResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReleaseInstanceResponse: _TypeAlias = ReleaseInstanceResponse  # noqa: Y015
 
 @_typing.final
 class ShutdownRequest(_message.Message):

@@ -131,6 +131,26 @@ class ImplementationServiceStub:
                 request_serializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ReleaseKmeRequest.SerializeToString,
                 response_deserializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ReleaseKmeResponse.FromString,
                 _registered_method=True)
+        self.ProvisionModule = channel.unary_unary(
+                '/qkd.vendor.v1.ImplementationService/ProvisionModule',
+                request_serializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ProvisionModuleRequest.SerializeToString,
+                response_deserializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ProvisionModuleResponse.FromString,
+                _registered_method=True)
+        self.ProvisionForwarder = channel.unary_unary(
+                '/qkd.vendor.v1.ImplementationService/ProvisionForwarder',
+                request_serializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ProvisionForwarderRequest.SerializeToString,
+                response_deserializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ProvisionForwarderResponse.FromString,
+                _registered_method=True)
+        self.ConnectForwarder = channel.unary_unary(
+                '/qkd.vendor.v1.ImplementationService/ConnectForwarder',
+                request_serializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ConnectForwarderRequest.SerializeToString,
+                response_deserializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ConnectForwarderResponse.FromString,
+                _registered_method=True)
+        self.ReleaseInstance = channel.unary_unary(
+                '/qkd.vendor.v1.ImplementationService/ReleaseInstance',
+                request_serializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ReleaseInstanceRequest.SerializeToString,
+                response_deserializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ReleaseInstanceResponse.FromString,
+                _registered_method=True)
         self.Shutdown = channel.unary_unary(
                 '/qkd.vendor.v1.ImplementationService/Shutdown',
                 request_serializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ShutdownRequest.SerializeToString,
@@ -172,6 +192,34 @@ class ImplementationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ProvisionModule(self, request, context):
+        """Raises one QKD module (qkd.device.v1), OFF. Idempotent as ProvisionKme.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ProvisionForwarder(self, request, context):
+        """Raises one forwarding module (qkd.node.v1). Idempotent as ProvisionKme.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ConnectForwarder(self, request, context):
+        """Tells a forwarding module where its neighbours are, and again when one moved.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReleaseInstance(self, request, context):
+        """Ends one module or forwarding module and destroys its store.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Shutdown(self, request, context):
         """Asks the process to end by itself; it is ended by force after `grace`.
         """
@@ -201,6 +249,26 @@ def add_ImplementationServiceServicer_to_server(servicer, server):
                     servicer.ReleaseKme,
                     request_deserializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ReleaseKmeRequest.FromString,
                     response_serializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ReleaseKmeResponse.SerializeToString,
+            ),
+            'ProvisionModule': grpc.unary_unary_rpc_method_handler(
+                    servicer.ProvisionModule,
+                    request_deserializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ProvisionModuleRequest.FromString,
+                    response_serializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ProvisionModuleResponse.SerializeToString,
+            ),
+            'ProvisionForwarder': grpc.unary_unary_rpc_method_handler(
+                    servicer.ProvisionForwarder,
+                    request_deserializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ProvisionForwarderRequest.FromString,
+                    response_serializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ProvisionForwarderResponse.SerializeToString,
+            ),
+            'ConnectForwarder': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConnectForwarder,
+                    request_deserializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ConnectForwarderRequest.FromString,
+                    response_serializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ConnectForwarderResponse.SerializeToString,
+            ),
+            'ReleaseInstance': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReleaseInstance,
+                    request_deserializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ReleaseInstanceRequest.FromString,
+                    response_serializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ReleaseInstanceResponse.SerializeToString,
             ),
             'Shutdown': grpc.unary_unary_rpc_method_handler(
                     servicer.Shutdown,
@@ -317,6 +385,114 @@ class ImplementationService:
             '/qkd.vendor.v1.ImplementationService/ReleaseKme',
             qkd_dot_vendor_dot_v1_dot_vendor__pb2.ReleaseKmeRequest.SerializeToString,
             qkd_dot_vendor_dot_v1_dot_vendor__pb2.ReleaseKmeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ProvisionModule(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/qkd.vendor.v1.ImplementationService/ProvisionModule',
+            qkd_dot_vendor_dot_v1_dot_vendor__pb2.ProvisionModuleRequest.SerializeToString,
+            qkd_dot_vendor_dot_v1_dot_vendor__pb2.ProvisionModuleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ProvisionForwarder(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/qkd.vendor.v1.ImplementationService/ProvisionForwarder',
+            qkd_dot_vendor_dot_v1_dot_vendor__pb2.ProvisionForwarderRequest.SerializeToString,
+            qkd_dot_vendor_dot_v1_dot_vendor__pb2.ProvisionForwarderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ConnectForwarder(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/qkd.vendor.v1.ImplementationService/ConnectForwarder',
+            qkd_dot_vendor_dot_v1_dot_vendor__pb2.ConnectForwarderRequest.SerializeToString,
+            qkd_dot_vendor_dot_v1_dot_vendor__pb2.ConnectForwarderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReleaseInstance(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/qkd.vendor.v1.ImplementationService/ReleaseInstance',
+            qkd_dot_vendor_dot_v1_dot_vendor__pb2.ReleaseInstanceRequest.SerializeToString,
+            qkd_dot_vendor_dot_v1_dot_vendor__pb2.ReleaseInstanceResponse.FromString,
             options,
             channel_credentials,
             insecure,

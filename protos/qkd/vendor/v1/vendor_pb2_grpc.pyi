@@ -88,6 +88,14 @@ class ImplementationServiceStub:
     """
     ReleaseKme: _grpc.UnaryUnaryMultiCallable[_vendor_pb2.ReleaseKmeRequest, _vendor_pb2.ReleaseKmeResponse]
     """Ends one instance and destroys its store."""
+    ProvisionModule: _grpc.UnaryUnaryMultiCallable[_vendor_pb2.ProvisionModuleRequest, _vendor_pb2.ProvisionModuleResponse]
+    """Raises one QKD module (qkd.device.v1), OFF. Idempotent as ProvisionKme."""
+    ProvisionForwarder: _grpc.UnaryUnaryMultiCallable[_vendor_pb2.ProvisionForwarderRequest, _vendor_pb2.ProvisionForwarderResponse]
+    """Raises one forwarding module (qkd.node.v1). Idempotent as ProvisionKme."""
+    ConnectForwarder: _grpc.UnaryUnaryMultiCallable[_vendor_pb2.ConnectForwarderRequest, _vendor_pb2.ConnectForwarderResponse]
+    """Tells a forwarding module where its neighbours are, and again when one moved."""
+    ReleaseInstance: _grpc.UnaryUnaryMultiCallable[_vendor_pb2.ReleaseInstanceRequest, _vendor_pb2.ReleaseInstanceResponse]
+    """Ends one module or forwarding module and destroys its store."""
     Shutdown: _grpc.UnaryUnaryMultiCallable[_vendor_pb2.ShutdownRequest, _vendor_pb2.ShutdownResponse]
     """Asks the process to end by itself; it is ended by force after `grace`."""
 
@@ -108,6 +116,14 @@ class ImplementationServiceAsyncStub(ImplementationServiceStub):
     """
     ReleaseKme: _aio.UnaryUnaryMultiCallable[_vendor_pb2.ReleaseKmeRequest, _vendor_pb2.ReleaseKmeResponse]  # type: ignore[assignment]
     """Ends one instance and destroys its store."""
+    ProvisionModule: _aio.UnaryUnaryMultiCallable[_vendor_pb2.ProvisionModuleRequest, _vendor_pb2.ProvisionModuleResponse]  # type: ignore[assignment]
+    """Raises one QKD module (qkd.device.v1), OFF. Idempotent as ProvisionKme."""
+    ProvisionForwarder: _aio.UnaryUnaryMultiCallable[_vendor_pb2.ProvisionForwarderRequest, _vendor_pb2.ProvisionForwarderResponse]  # type: ignore[assignment]
+    """Raises one forwarding module (qkd.node.v1). Idempotent as ProvisionKme."""
+    ConnectForwarder: _aio.UnaryUnaryMultiCallable[_vendor_pb2.ConnectForwarderRequest, _vendor_pb2.ConnectForwarderResponse]  # type: ignore[assignment]
+    """Tells a forwarding module where its neighbours are, and again when one moved."""
+    ReleaseInstance: _aio.UnaryUnaryMultiCallable[_vendor_pb2.ReleaseInstanceRequest, _vendor_pb2.ReleaseInstanceResponse]  # type: ignore[assignment]
+    """Ends one module or forwarding module and destroys its store."""
     Shutdown: _aio.UnaryUnaryMultiCallable[_vendor_pb2.ShutdownRequest, _vendor_pb2.ShutdownResponse]  # type: ignore[assignment]
     """Asks the process to end by itself; it is ended by force after `grace`."""
 
@@ -145,6 +161,34 @@ class ImplementationServiceServicer:
         context: _ServicerContext,
     ) -> _typing.Union[_vendor_pb2.ReleaseKmeResponse, _abc.Awaitable[_vendor_pb2.ReleaseKmeResponse]]:
         """Ends one instance and destroys its store."""
+
+    def ProvisionModule(
+        self,
+        request: _vendor_pb2.ProvisionModuleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_vendor_pb2.ProvisionModuleResponse, _abc.Awaitable[_vendor_pb2.ProvisionModuleResponse]]:
+        """Raises one QKD module (qkd.device.v1), OFF. Idempotent as ProvisionKme."""
+
+    def ProvisionForwarder(
+        self,
+        request: _vendor_pb2.ProvisionForwarderRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_vendor_pb2.ProvisionForwarderResponse, _abc.Awaitable[_vendor_pb2.ProvisionForwarderResponse]]:
+        """Raises one forwarding module (qkd.node.v1). Idempotent as ProvisionKme."""
+
+    def ConnectForwarder(
+        self,
+        request: _vendor_pb2.ConnectForwarderRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_vendor_pb2.ConnectForwarderResponse, _abc.Awaitable[_vendor_pb2.ConnectForwarderResponse]]:
+        """Tells a forwarding module where its neighbours are, and again when one moved."""
+
+    def ReleaseInstance(
+        self,
+        request: _vendor_pb2.ReleaseInstanceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_vendor_pb2.ReleaseInstanceResponse, _abc.Awaitable[_vendor_pb2.ReleaseInstanceResponse]]:
+        """Ends one module or forwarding module and destroys its store."""
 
     def Shutdown(
         self,

@@ -1,0 +1,1 @@
+"""Generated stubs of `qkd.entropy`: regenerate with `make protos`."""

@@ -1,0 +1,1 @@
+"""Generated stubs of `qkd.node`: regenerate with `make protos`."""

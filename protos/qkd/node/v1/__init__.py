@@ -1,0 +1,1 @@
+"""Generated stubs of `qkd.node.v1`: regenerate with `make protos`."""

@@ -1,0 +1,1 @@
+"""Generated stubs of `qkd.optical`: regenerate with `make protos`."""

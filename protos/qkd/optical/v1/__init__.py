@@ -1,0 +1,1 @@
+"""Generated stubs of `qkd.optical.v1`: regenerate with `make protos`."""

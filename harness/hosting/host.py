@@ -67,7 +67,7 @@ class Host(ABC):
             HostingError: when it refuses, answers wrongly, fails or does not answer within
                 `bounds.provision_s`.
         """
-        self._secrets.update(source.token for source in request.key_sources)
+        self._secrets.update(source.token for source in request.key_sources if source.token)
         return await self._connected.implementation.provision_kme(request)
 
     async def connect_kme(self, request: vendor_pb2.ConnectKmeRequest) -> None:
@@ -77,6 +77,33 @@ class Host(ABC):
     async def release_kme(self, instance_id: str) -> None:
         """Ends a KME; raises as `provision_kme` does."""
         await self._connected.implementation.release_kme(instance_id)
+
+    async def provision_module(self, request: vendor_pb2.ProvisionModuleRequest) -> vendor_pb2.ProvisionModuleResponse:
+        """Raises one QKD module; raises as `provision_kme` does."""
+        self._secrets.update(filter(None, (request.token, request.port.token, request.push_token)))
+        return await self._connected.implementation.provision_module(request)
+
+    async def provision_forwarder(
+        self, request: vendor_pb2.ProvisionForwarderRequest
+    ) -> vendor_pb2.ProvisionForwarderResponse:
+        """Raises one forwarding module; raises as `provision_kme` does."""
+        self._secrets.update(filter(None, (request.token, request.entropy_token)))
+        return await self._connected.implementation.provision_forwarder(request)
+
+    async def connect_forwarder(self, request: vendor_pb2.ConnectForwarderRequest) -> None:
+        """Tells a forwarding module where its neighbours are; raises as `provision_kme` does."""
+        await self._connected.implementation.connect_forwarder(request)
+
+    async def provision_entropy(
+        self, request: vendor_pb2.ProvisionEntropyRequest
+    ) -> vendor_pb2.ProvisionEntropyResponse:
+        """Raises one random number generator; raises as `provision_kme` does."""
+        self._secrets.add(request.token)
+        return await self._connected.implementation.provision_entropy(request)
+
+    async def release_instance(self, instance_id: str) -> None:
+        """Ends a module, forwarding module or generator; raises as `provision_kme` does."""
+        await self._connected.implementation.release_instance(instance_id)
 
     @abstractmethod
     async def restart(self, *, graceful: bool = False) -> None:

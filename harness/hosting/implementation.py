@@ -118,6 +118,31 @@ class Implementation:
         request = vendor_pb2.ReleaseKmeRequest(instance_id=instance_id)
         await self._call(self._stub.ReleaseKme, request, self._bounds.provision_s)
 
+    async def provision_module(self, request: vendor_pb2.ProvisionModuleRequest) -> vendor_pb2.ProvisionModuleResponse:
+        """ProvisionModule."""
+        return await self._call(self._stub.ProvisionModule, request, self._bounds.provision_s)
+
+    async def provision_forwarder(
+        self, request: vendor_pb2.ProvisionForwarderRequest
+    ) -> vendor_pb2.ProvisionForwarderResponse:
+        """ProvisionForwarder."""
+        return await self._call(self._stub.ProvisionForwarder, request, self._bounds.provision_s)
+
+    async def connect_forwarder(self, request: vendor_pb2.ConnectForwarderRequest) -> None:
+        """ConnectForwarder."""
+        await self._call(self._stub.ConnectForwarder, request, self._bounds.provision_s)
+
+    async def provision_entropy(
+        self, request: vendor_pb2.ProvisionEntropyRequest
+    ) -> vendor_pb2.ProvisionEntropyResponse:
+        """ProvisionEntropy."""
+        return await self._call(self._stub.ProvisionEntropy, request, self._bounds.provision_s)
+
+    async def release_instance(self, instance_id: str) -> None:
+        """ReleaseInstance."""
+        request = vendor_pb2.ReleaseInstanceRequest(instance_id=instance_id)
+        await self._call(self._stub.ReleaseInstance, request, self._bounds.provision_s)
+
     async def shutdown(self) -> None:
         """Asks it to end. Returns when it has said yes; raises `grpc.aio.AioRpcError` when it has not."""
         request = vendor_pb2.ShutdownRequest(grace=_duration(self._bounds.shutdown_s))

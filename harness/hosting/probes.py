@@ -13,10 +13,20 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from harness.contract import bearer_metadata
+from qkd.device.v1 import module_pb2
 from qkd.vendor.v1 import vendor_pb2, vendor_pb2_grpc
 
 _SERVICE = "qkd.vendor.v1.ImplementationService"
-_RELEVANT = {"kme": ("ProvisionKme", "ConnectKme", "ReleaseKme")}
+_RELEVANT = {
+    "kme": ("ProvisionKme", "ConnectKme", "ReleaseKme"),
+    "module": ("ProvisionModule", "ReleaseInstance"),
+    "forwarder": ("ProvisionForwarder", "ConnectForwarder", "ReleaseInstance"),
+    "entropy": ("ProvisionEntropy", "ReleaseInstance"),
+}
+
+
+_NONE = "-"
+_NOBODY = vendor_pb2.Credentials(certificate_pem=b"-", private_key_pem=b"-", trust_pem=b"-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +84,25 @@ async def probe_agreement(
 ) -> Broken | None:
     """What Describe claims and what answers UNIMPLEMENTED must agree.
 
-    Methods are called for an instance and a variant that do not exist, so nothing is raised or ended. ProvisionKme is
+    Methods are called for an instance and a variant that do not exist, so nothing is raised or ended. Provision… is
     left out where it is claimed: its first real call shows whether it is there.
     """
     instance = f"probe-{secrets.token_hex(8)}"
     peers = [vendor_pb2.Peer(kme_id="probe")]
     stub: Any = vendor_pb2_grpc.ImplementationServiceStub(channel)
     requests: dict[str, Any] = {
-        "ProvisionKme": _unwanted(instance),
+        "ProvisionKme": _unwanted_kme(instance),
+        "ProvisionModule": _unwanted_module(instance),
+        "ProvisionForwarder": _unwanted_forwarder(instance),
+        "ProvisionEntropy": vendor_pb2.ProvisionEntropyRequest(instance_id=instance, token=_NONE, variant=instance),
         "ConnectKme": vendor_pb2.ConnectKmeRequest(instance_id=instance, peers=peers),
+        "ConnectForwarder": vendor_pb2.ConnectForwarderRequest(instance_id=instance),
         "ReleaseKme": vendor_pb2.ReleaseKmeRequest(instance_id=instance),
+        "ReleaseInstance": vendor_pb2.ReleaseInstanceRequest(instance_id=instance),
     }
     claimed = {method for role in description.roles for method in _RELEVANT.get(role, ())}
     for name, request in requests.items():
-        if name == "ProvisionKme" and name in claimed:
+        if name.startswith("Provision") and name in claimed:
             continue
         code = await _code(getattr(stub, name), request, bearer_metadata(token), timeout_s)
         if (code is grpc.StatusCode.UNIMPLEMENTED) == (name in claimed):
@@ -99,14 +114,33 @@ async def probe_agreement(
     return None
 
 
-def _unwanted(instance: str) -> vendor_pb2.ProvisionKmeRequest:
-    """A sound request for something that nobody has."""
+# Sound requests for things that nobody has.
+
+
+def _unwanted_kme(instance: str) -> vendor_pb2.ProvisionKmeRequest:
     return vendor_pb2.ProvisionKmeRequest(
         instance_id=instance,
         kme_id="probe",
-        credentials=vendor_pb2.Credentials(certificate_pem=b"-", private_key_pem=b"-", trust_pem=b"-"),
+        credentials=_NOBODY,
         saes=[vendor_pb2.Sae(sae_id="probe", kme_id="probe", certificate_pem=b"-")],
         variant=instance,
+    )
+
+
+def _unwanted_module(instance: str) -> vendor_pb2.ProvisionModuleRequest:
+    return vendor_pb2.ProvisionModuleRequest(
+        instance_id=instance,
+        module_id="probe",
+        role=module_pb2.MODULE_ROLE_TRANSMITTER,
+        port=vendor_pb2.PlantPort(address="127.0.0.1:1", token=_NONE, port_id="probe"),
+        token=_NONE,
+        variant=instance,
+    )
+
+
+def _unwanted_forwarder(instance: str) -> vendor_pb2.ProvisionForwarderRequest:
+    return vendor_pb2.ProvisionForwarderRequest(
+        instance_id=instance, kme_id="probe", sae_id="probe", credentials=_NOBODY, token=_NONE, variant=instance
     )
 
 

@@ -8,9 +8,16 @@ import grpc
 
 from harness.contract import ContractError
 from qkd.vendor.v1.vendor_pb2 import (
+    ConnectForwarderRequest,
     ConnectKmeRequest,
+    ProvisionEntropyRequest,
+    ProvisionEntropyResponse,
+    ProvisionForwarderRequest,
+    ProvisionForwarderResponse,
     ProvisionKmeRequest,
     ProvisionKmeResponse,
+    ProvisionModuleRequest,
+    ProvisionModuleResponse,
 )
 
 
@@ -27,7 +34,7 @@ class Vendor:
         name: short name, for instance "acme-kme".
         vendor: the maker.
         version: the implementation's version.
-        roles: what it can be.
+        roles: what it can be: "kme", "module", "forwarder", "entropy".
         variants: what it can raise besides the product itself; see `ProvisionKmeRequest.variant`.
     """
 
@@ -61,6 +68,26 @@ class Vendor:
     async def release_kme(self, instance_id: str) -> None:
         """Ends the instance. The SDK removes its `state` folder afterwards."""
         raise _not_offered("ReleaseKme")
+
+    async def provision_module(self, request: ProvisionModuleRequest, state: Path) -> ProvisionModuleResponse:
+        """Raises one QKD module, OFF; `state` as in `provision_kme`."""
+        raise _not_offered("ProvisionModule")
+
+    async def provision_forwarder(self, request: ProvisionForwarderRequest, state: Path) -> ProvisionForwarderResponse:
+        """Raises one forwarding module; `state` as in `provision_kme`."""
+        raise _not_offered("ProvisionForwarder")
+
+    async def connect_forwarder(self, request: ConnectForwarderRequest) -> None:
+        """Tells a forwarding module where its neighbours are; called again when one of them has moved."""
+        raise _not_offered("ConnectForwarder")
+
+    async def provision_entropy(self, request: ProvisionEntropyRequest, state: Path) -> ProvisionEntropyResponse:
+        """Raises one random number generator; `state` as in `provision_kme`."""
+        raise _not_offered("ProvisionEntropy")
+
+    async def release_instance(self, instance_id: str) -> None:
+        """Ends a module, forwarding module or generator. The SDK removes its `state` folder afterwards."""
+        raise _not_offered("ReleaseInstance")
 
     async def shutdown(self) -> None:
         """Ends everything; the process ends once this returns. Instances keep their state folders."""

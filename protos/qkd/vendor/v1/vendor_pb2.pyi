@@ -187,7 +187,7 @@ class DescribeResponse(_message.Message):
     """Its version."""
     @_builtins.property
     def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """What it can be: "kme", "module", "forwarder"."""
+        """What it can be: "kme", "module", "forwarder", "entropy"."""
 
     @_builtins.property
     def ics(self) -> _struct_pb2.Struct:
@@ -875,6 +875,80 @@ class ConnectForwarderResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ConnectForwarderResponse: _TypeAlias = ConnectForwarderResponse  # noqa: Y015
+
+@_typing.final
+class ProvisionEntropyRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class SettingsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    INSTANCE_ID_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    VARIANT_FIELD_NUMBER: _builtins.int
+    SETTINGS_FIELD_NUMBER: _builtins.int
+    instance_id: _builtins.str
+    token: _builtins.str
+    """Secret that callers have to show."""
+    variant: _builtins.str
+    @_builtins.property
+    def settings(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        instance_id: _builtins.str = ...,
+        token: _builtins.str = ...,
+        variant: _builtins.str = ...,
+        settings: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["instance_id", b"instance_id", "settings", b"settings", "token", b"token", "variant", b"variant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProvisionEntropyRequest: _TypeAlias = ProvisionEntropyRequest  # noqa: Y015
+
+@_typing.final
+class ProvisionEntropyResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GRPC_ADDRESS_FIELD_NUMBER: _builtins.int
+    REST_URL_FIELD_NUMBER: _builtins.int
+    grpc_address: _builtins.str
+    """host:port of qkd.entropy.v1.EntropyService."""
+    rest_url: _builtins.str
+    """Base URL of the maker's own REST service; empty = not offered."""
+    def __init__(
+        self,
+        *,
+        grpc_address: _builtins.str = ...,
+        rest_url: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["grpc_address", b"grpc_address", "rest_url", b"rest_url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProvisionEntropyResponse: _TypeAlias = ProvisionEntropyResponse  # noqa: Y015
 
 @_typing.final
 class ReleaseInstanceRequest(_message.Message):

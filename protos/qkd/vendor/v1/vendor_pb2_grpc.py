@@ -146,6 +146,11 @@ class ImplementationServiceStub:
                 request_serializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ConnectForwarderRequest.SerializeToString,
                 response_deserializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ConnectForwarderResponse.FromString,
                 _registered_method=True)
+        self.ProvisionEntropy = channel.unary_unary(
+                '/qkd.vendor.v1.ImplementationService/ProvisionEntropy',
+                request_serializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ProvisionEntropyRequest.SerializeToString,
+                response_deserializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ProvisionEntropyResponse.FromString,
+                _registered_method=True)
         self.ReleaseInstance = channel.unary_unary(
                 '/qkd.vendor.v1.ImplementationService/ReleaseInstance',
                 request_serializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ReleaseInstanceRequest.SerializeToString,
@@ -213,8 +218,15 @@ class ImplementationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ProvisionEntropy(self, request, context):
+        """Raises one quantum random number generator (qkd.entropy.v1). Idempotent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ReleaseInstance(self, request, context):
-        """Ends one module or forwarding module and destroys its store.
+        """Ends one module, forwarding module or generator and destroys its store.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -264,6 +276,11 @@ def add_ImplementationServiceServicer_to_server(servicer, server):
                     servicer.ConnectForwarder,
                     request_deserializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ConnectForwarderRequest.FromString,
                     response_serializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ConnectForwarderResponse.SerializeToString,
+            ),
+            'ProvisionEntropy': grpc.unary_unary_rpc_method_handler(
+                    servicer.ProvisionEntropy,
+                    request_deserializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ProvisionEntropyRequest.FromString,
+                    response_serializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ProvisionEntropyResponse.SerializeToString,
             ),
             'ReleaseInstance': grpc.unary_unary_rpc_method_handler(
                     servicer.ReleaseInstance,
@@ -466,6 +483,33 @@ class ImplementationService:
             '/qkd.vendor.v1.ImplementationService/ConnectForwarder',
             qkd_dot_vendor_dot_v1_dot_vendor__pb2.ConnectForwarderRequest.SerializeToString,
             qkd_dot_vendor_dot_v1_dot_vendor__pb2.ConnectForwarderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ProvisionEntropy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/qkd.vendor.v1.ImplementationService/ProvisionEntropy',
+            qkd_dot_vendor_dot_v1_dot_vendor__pb2.ProvisionEntropyRequest.SerializeToString,
+            qkd_dot_vendor_dot_v1_dot_vendor__pb2.ProvisionEntropyResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -94,8 +94,10 @@ class ImplementationServiceStub:
     """Raises one forwarding module (qkd.node.v1). Idempotent as ProvisionKme."""
     ConnectForwarder: _grpc.UnaryUnaryMultiCallable[_vendor_pb2.ConnectForwarderRequest, _vendor_pb2.ConnectForwarderResponse]
     """Tells a forwarding module where its neighbours are, and again when one moved."""
+    ProvisionEntropy: _grpc.UnaryUnaryMultiCallable[_vendor_pb2.ProvisionEntropyRequest, _vendor_pb2.ProvisionEntropyResponse]
+    """Raises one quantum random number generator (qkd.entropy.v1). Idempotent."""
     ReleaseInstance: _grpc.UnaryUnaryMultiCallable[_vendor_pb2.ReleaseInstanceRequest, _vendor_pb2.ReleaseInstanceResponse]
-    """Ends one module or forwarding module and destroys its store."""
+    """Ends one module, forwarding module or generator and destroys its store."""
     Shutdown: _grpc.UnaryUnaryMultiCallable[_vendor_pb2.ShutdownRequest, _vendor_pb2.ShutdownResponse]
     """Asks the process to end by itself; it is ended by force after `grace`."""
 
@@ -122,8 +124,10 @@ class ImplementationServiceAsyncStub(ImplementationServiceStub):
     """Raises one forwarding module (qkd.node.v1). Idempotent as ProvisionKme."""
     ConnectForwarder: _aio.UnaryUnaryMultiCallable[_vendor_pb2.ConnectForwarderRequest, _vendor_pb2.ConnectForwarderResponse]  # type: ignore[assignment]
     """Tells a forwarding module where its neighbours are, and again when one moved."""
+    ProvisionEntropy: _aio.UnaryUnaryMultiCallable[_vendor_pb2.ProvisionEntropyRequest, _vendor_pb2.ProvisionEntropyResponse]  # type: ignore[assignment]
+    """Raises one quantum random number generator (qkd.entropy.v1). Idempotent."""
     ReleaseInstance: _aio.UnaryUnaryMultiCallable[_vendor_pb2.ReleaseInstanceRequest, _vendor_pb2.ReleaseInstanceResponse]  # type: ignore[assignment]
-    """Ends one module or forwarding module and destroys its store."""
+    """Ends one module, forwarding module or generator and destroys its store."""
     Shutdown: _aio.UnaryUnaryMultiCallable[_vendor_pb2.ShutdownRequest, _vendor_pb2.ShutdownResponse]  # type: ignore[assignment]
     """Asks the process to end by itself; it is ended by force after `grace`."""
 
@@ -183,12 +187,19 @@ class ImplementationServiceServicer:
     ) -> _typing.Union[_vendor_pb2.ConnectForwarderResponse, _abc.Awaitable[_vendor_pb2.ConnectForwarderResponse]]:
         """Tells a forwarding module where its neighbours are, and again when one moved."""
 
+    def ProvisionEntropy(
+        self,
+        request: _vendor_pb2.ProvisionEntropyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_vendor_pb2.ProvisionEntropyResponse, _abc.Awaitable[_vendor_pb2.ProvisionEntropyResponse]]:
+        """Raises one quantum random number generator (qkd.entropy.v1). Idempotent."""
+
     def ReleaseInstance(
         self,
         request: _vendor_pb2.ReleaseInstanceRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_vendor_pb2.ReleaseInstanceResponse, _abc.Awaitable[_vendor_pb2.ReleaseInstanceResponse]]:
-        """Ends one module or forwarding module and destroys its store."""
+        """Ends one module, forwarding module or generator and destroys its store."""
 
     def Shutdown(
         self,

@@ -34,7 +34,13 @@ class ReferenceVendor(Vendor):
 
     def ics(self) -> dict[str, dict[str, object]]:
         """What it claims with its default settings."""
-        return {"etsi014": {"multicast": True}}
+        return {
+            "etsi014": {
+                "multicast": True,
+                "supported_mandatory_extension": "qkdh_route_type=direct",
+                "unmet_mandatory_extension": "qkdh_route_type=scenic",
+            }
+        }
 
     def parts_of(self, variant: str) -> Parts:
         """The classes that a variant is made of."""

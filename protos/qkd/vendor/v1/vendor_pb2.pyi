@@ -500,18 +500,26 @@ class ConnectKmeRequest(_message.Message):
 
     INSTANCE_ID_FIELD_NUMBER: _builtins.int
     PEERS_FIELD_NUMBER: _builtins.int
+    MOVED_SOURCES_FIELD_NUMBER: _builtins.int
     instance_id: _builtins.str
     @_builtins.property
     def peers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Peer]: ...
+    @_builtins.property
+    def moved_sources(self) -> _containers.RepeatedCompositeFieldContainer[Global___KeySource]:
+        """Sources that answer elsewhere since the KME was provisioned, whole; known by
+        their source_id.
+        """
+
     def __init__(
         self,
         *,
         instance_id: _builtins.str = ...,
         peers: _abc.Iterable[Global___Peer] | None = ...,
+        moved_sources: _abc.Iterable[Global___KeySource] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["instance_id", b"instance_id", "peers", b"peers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["instance_id", b"instance_id", "moved_sources", b"moved_sources", "peers", b"peers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -754,7 +762,9 @@ class ProvisionForwarderRequest(_message.Message):
     sae_id: _builtins.str
     """Its SAE ID there, and its certificate."""
     kme_grpc_address: _builtins.str
-    """host:port of the KME's qkd.kms.v1.KeyDeliveryService, and its ETSI 014 URL."""
+    """host:port of the KME's qkd.kms.v1.KeyDeliveryService, and its ETSI 014 URL;
+    empty = ConnectForwarder will tell.
+    """
     kme_etsi014_url: _builtins.str
     token: _builtins.str
     """Secret that callers of ForwardingService have to show."""
@@ -819,7 +829,12 @@ class ConnectForwarderRequest(_message.Message):
 
     INSTANCE_ID_FIELD_NUMBER: _builtins.int
     PEERS_FIELD_NUMBER: _builtins.int
+    KME_GRPC_ADDRESS_FIELD_NUMBER: _builtins.int
+    KME_ETSI014_URL_FIELD_NUMBER: _builtins.int
     instance_id: _builtins.str
+    kme_grpc_address: _builtins.str
+    """Where the KME of its site answers now; empty = as before."""
+    kme_etsi014_url: _builtins.str
     @_builtins.property
     def peers(self) -> _containers.RepeatedCompositeFieldContainer[Global___ForwarderPeer]: ...
     def __init__(
@@ -827,10 +842,12 @@ class ConnectForwarderRequest(_message.Message):
         *,
         instance_id: _builtins.str = ...,
         peers: _abc.Iterable[Global___ForwarderPeer] | None = ...,
+        kme_grpc_address: _builtins.str = ...,
+        kme_etsi014_url: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["instance_id", b"instance_id", "peers", b"peers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["instance_id", b"instance_id", "kme_etsi014_url", b"kme_etsi014_url", "kme_grpc_address", b"kme_grpc_address", "peers", b"peers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

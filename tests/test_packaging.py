@@ -50,7 +50,10 @@ def test_the_wheel_holds_nothing_else(wheel_names: set[str]) -> None:
     assert {top for top in tops if not top.endswith(".dist-info")} == set(PACKAGES.values())
 
 
-@pytest.mark.parametrize("group", ["qkd_harness.suites", "qkd_harness.writers", "qkd_harness.vendors"])
+GROUPS = ["suites", "writers", "vendors", "scenarios"]
+
+
+@pytest.mark.parametrize("group", [f"qkd_harness.{name}" for name in GROUPS])
 def test_what_is_registered_can_be_loaded(group: str) -> None:
     ours = [entry for entry in entry_points(group=group) if entry.dist and entry.dist.name == "qkd-harness"]
     assert ours

@@ -23,10 +23,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from harness.target.document import Document, Trail, read_document
-from harness.target.model import Table
-from harness.target.problem import FileError, Problem, closest, listed
-from harness.target.shape import shaped
+from harness.document.problem import FileError, Problem, closest, listed
+from harness.document.shape import Table, shaped
+from harness.document.toml import Document, Trail, read_document
 from qkd.run.v1 import run_record_pb2 as pb
 
 Text = Annotated[str, Field(min_length=1)]

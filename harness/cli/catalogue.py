@@ -21,8 +21,8 @@ from google.protobuf.json_format import MessageToDict
 
 from harness.campaign.cell import SELFCHECK
 from harness.cli.exits import UserError
+from harness.document.problem import closest
 from harness.hosting import LaunchSpec
-from harness.target.problem import closest
 from qkd.vendor.v1.vendor_pb2 import DescribeResponse
 
 _PARTS = ("faults", "variants")

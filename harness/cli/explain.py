@@ -49,7 +49,7 @@ def find(name: str) -> tuple[Suite, CaseSpec | Requirement]:
     """
     from harness.cli.exits import UserError
     from harness.cli.suites import suites_named
-    from harness.target.problem import closest
+    from harness.document.problem import closest
 
     known: list[str] = []
     for suite in suites_named(None).values():

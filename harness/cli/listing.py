@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 _SUITE = click.option("--suite", "suite_name", metavar="NAME", help="Only this suite.")
@@ -10,7 +12,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="A JSON list on std
 
 @click.group(name="list")
 def list_() -> None:
-    """List test cases, requirements, or implementations."""
+    """List test cases, requirements, implementations, or scenarios."""
 
 
 @list_.command()
@@ -81,6 +83,34 @@ def vendors(*, as_json: bool) -> None:
             }
         )
     _show(rows, ("name", "count", "description"), as_json=as_json, hidden=("count",))
+
+
+@list_.command()
+@click.argument("names", metavar="[NAME | FILE]…", nargs=-1)
+@click.option(
+    "--maps",
+    "folder",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Draw each of them into DIR, as SVG.",
+)
+@_JSON
+def scenarios(*, names: tuple[str, ...], folder: Path | None, as_json: bool) -> None:
+    """Networks that can be raised: all that are installed, or those that are named.
+
+    A FILE is a topology file; it is checked, and everything that is wrong with it is told.
+    """
+    from harness.cli.scenarios import described, drawn, topologies
+
+    rows = []
+    for name, topology in topologies(names).items():
+        row = described(name, topology)
+        if folder is not None:
+            row["map"] = str(drawn(name, topology, folder))
+        rows.append(row)
+    hidden = ("size", "domains and links", "equipment", "by")
+    shown = ("name", *hidden, "map" if folder else "title")
+    _show(rows, shown, as_json=as_json, hidden=hidden)
 
 
 def _show(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.campaign.suite import Suite, find_suites
 from harness.cli.exits import UserError
-from harness.target.problem import closest
+from harness.document.problem import closest
 
 
 def suites_named(name: str | None) -> dict[str, Suite]:

@@ -7,10 +7,10 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from harness.cli.exits import UserError
+from harness.document.problem import closest
 from harness.hosting import LaunchSpec
 from harness.sdk.entries import GROUP, VendorEntry
 from harness.target.model import Launch
-from harness.target.problem import closest
 
 
 def vendor_names() -> list[str]:

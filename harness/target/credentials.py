@@ -16,8 +16,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
-from harness.target.document import Document, Trail, reason_of
-from harness.target.problem import Problem, Weight, closest
+from harness.document.problem import Problem, Weight, closest
+from harness.document.toml import Document, Trail, reason_of
 
 _CERTIFICATE = b"-----BEGIN CERTIFICATE-----"
 _PRIVATE = re.compile(rb"-----BEGIN ((?:[A-Z0-9]+ )*PRIVATE KEY)-----.*?-----END \1-----", re.DOTALL)

@@ -9,11 +9,11 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from harness.campaign.ics import IcsValue
-from harness.target.document import Document, read_document
+from harness.document.problem import FileError, Problem, Weight, in_order
+from harness.document.shape import shaped
+from harness.document.toml import Document, read_document
 from harness.target.model import Etsi014, TargetFile
-from harness.target.problem import FileError, Problem, Weight, in_order
 from harness.target.rules import broken_claims, broken_rules
-from harness.target.shape import shaped
 
 _SUITES = "qkd_harness.suites"
 _VENDORS = "qkd_harness.vendors"

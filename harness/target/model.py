@@ -8,16 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+from pydantic import BeforeValidator, Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from harness.campaign.ics import IcsValue
-
-
-class Table(BaseModel):
-    """A table of a file: no unknown members, no conversions, no changes."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+from harness.document.shape import Table
 
 
 def _resolved(value: object, info: ValidationInfo) -> object:

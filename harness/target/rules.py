@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from urllib.parse import urlsplit
 
+from harness.document.problem import Problem, Weight, closest, listed
+from harness.document.toml import Document, Trail
 from harness.target.credentials import CredentialRules, fingerprint
-from harness.target.document import Document, Trail
-from harness.target.problem import Problem, Weight, closest, listed
 
 _HERE: Trail = ("ixit", "etsi014")
 _ADDRESSES = ("trust", "kme", "sae", "stranger")

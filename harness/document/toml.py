@@ -17,7 +17,7 @@ from typing import Any
 import tree_sitter_toml
 from tree_sitter import Language, Node, Parser
 
-from harness.target.problem import FileError, Place, Problem, Weight
+from harness.document.problem import FileError, Place, Problem, Weight
 
 Step = str | int
 Trail = tuple[Step, ...]
@@ -105,11 +105,20 @@ def read_document(path: Path) -> Document:
     Raises:
         FileError: it cannot be read, is not UTF-8, or is not TOML.
     """
-    name = str(path)
     try:
         octets = path.read_bytes()
     except OSError as wrong:
-        raise FileError([Problem(name, _START, f"cannot be read: {reason_of(wrong)}")]) from None
+        raise FileError([Problem(str(path), _START, f"cannot be read: {reason_of(wrong)}")]) from None
+    return parse_document(octets, path)
+
+
+def parse_document(octets: bytes, path: Path) -> Document:
+    """TOML that is in memory already; ``path`` is what it is called in messages.
+
+    Raises:
+        FileError: it is not UTF-8, or not TOML.
+    """
+    name = str(path)
     try:
         text = octets.decode()
     except UnicodeDecodeError as wrong:

@@ -6,17 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from harness.target.document import Document, Trail
-from harness.target.problem import Problem, closest, listed
+from harness.document.problem import Problem, closest, listed
+from harness.document.toml import Document, Trail
 
 _M = TypeVar("_M", bound=BaseModel)
 _WANTED = {
     "string": "text",
     "int": "a whole number",
+    "float": "a number",
     "bool": "true or false",
     "tuple": "a list",
     "list": "a list",
@@ -25,6 +26,12 @@ _WANTED = {
     "date": "a date such as 2027-01-31",
     "path": "the path of a file, as text",
 }
+
+
+class Table(BaseModel):
+    """A table of a file: no unknown members, no conversions, no changes."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 @dataclass(frozen=True)

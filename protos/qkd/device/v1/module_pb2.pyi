@@ -471,7 +471,9 @@ class Performance(_message.Message):
     start where it has a clock of its own).
     """
     skr_bps: _builtins.float
-    """Secret key made in the interval, bits a second."""
+    """Secret key that the signals of the interval gave, bits a second. With a full
+    store (alarm STORE_FULL) less is distilled and kept.
+    """
     qber: _builtins.float
     """Error rate of the sifted bits, 0 to 0.5; absent for continuous variables."""
     excess_noise: _builtins.float
@@ -536,7 +538,7 @@ class StreamKeyBlocksRequest(_message.Message):
 
     FIRST_SEQUENCE_FIELD_NUMBER: _builtins.int
     first_sequence: _builtins.int
-    """First sequence number wanted."""
+    """First sequence number wanted; 0 = all blocks that the module still has."""
     def __init__(
         self,
         *,
@@ -560,8 +562,8 @@ class StreamKeyBlocksResponse(_message.Message):
     TIME_S_FIELD_NUMBER: _builtins.int
     PEER_MODULE_ID_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
-    """Position in the stream of this module and its present peer, from 0. May
-    begin anew after a new pairing.
+    """Position in the stream, from 0. Begins anew when the module has another peer,
+    or has lost its store.
     """
     block_id: _builtins.bytes
     """16 octets, the same at both ends, never used twice."""

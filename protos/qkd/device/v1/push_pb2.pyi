@@ -88,6 +88,10 @@ class PushWelcome(_message.Message):
 
     FIRST_SEQUENCE_FIELD_NUMBER: _builtins.int
     first_sequence: _builtins.int
+    """0 = all blocks that the module still has, whatever their numbers: these begin
+    anew when it has another peer or has lost its store, and a KMS knows blocks by
+    their IDs.
+    """
     def __init__(
         self,
         *,

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from qkd.constraints.v1 import constraints_pb2 as qkd_dot_constraints_dot_v1_dot_constraints__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cqkd/node/v1/forwarding.proto\x12\x0bqkd.node.v1\x1a$qkd/constraints/v1/constraints.proto\"Z\n\x05Route\x12%\n\x12\x64\x65stination_kme_id\x18\x01 \x01(\tB\t\xb2\xdb\x18\x05\x08\x01\x18\x80\x08\x12*\n\x05paths\x18\x02 \x03(\x0b\x32\x11.qkd.node.v1.PathB\x08\xb2\xdb\x18\x04 \x01(\x08\"\x1e\n\x04Path\x12\x16\n\x04hops\x18\x01 \x03(\tB\x08\xb2\xdb\x18\x04 \x01(@\"?\n\x10SetRoutesRequest\x12+\n\x06routes\x18\x01 \x03(\x0b\x32\x12.qkd.node.v1.RouteB\x07\xb2\xdb\x18\x03(\x80 \"\x13\n\x11SetRoutesResponse\"\x16\n\x14GetForwardingRequest\"\x90\x01\n\x15GetForwardingResponse\x12*\n\nneighbours\x18\x01 \x03(\x0b\x32\x16.qkd.node.v1.Neighbour\x12(\n\trelations\x18\x02 \x03(\x0b\x32\x15.qkd.node.v1.Relation\x12\x10\n\x08tampered\x18\x03 \x01(\x04\x12\x0f\n\x07\x64ropped\x18\x04 \x01(\x04\"Q\n\tNeighbour\x12\x0e\n\x06kme_id\x18\x01 \x01(\t\x12\x10\n\x08pad_bits\x18\x02 \x01(\x04\x12\x10\n\x08mac_bits\x18\x03 \x01(\x04\x12\x10\n\x08messages\x18\x04 \x01(\x04\"]\n\x08Relation\x12\x0e\n\x06kme_id\x18\x01 \x01(\t\x12\x0e\n\x06origin\x18\x02 \x01(\x08\x12\x0e\n\x06\x62locks\x18\x03 \x01(\x04\x12\x0c\n\x04\x62its\x18\x04 \x01(\x04\x12\x13\n\x0blost_blocks\x18\x05 \x01(\x04\"<\n\x1aStreamRelayedBlocksRequest\x12\x1e\n\x0bpeer_kme_id\x18\x01 \x01(\tB\t\xb2\xdb\x18\x05\x08\x01\x18\x80\x08\"j\n\x1bStreamRelayedBlocksResponse\x12\x1c\n\x08\x62lock_id\x18\x01 \x01(\x0c\x42\n\xb2\xdb\x18\x06\x08\x01\x10\x10\x18\x10\x12\x1d\n\x06octets\x18\x02 \x01(\x0c\x42\r\x80\x01\x01\xb2\xdb\x18\x06\x08\x01\x18\x80\x80@\x12\x0e\n\x06relays\x18\x03 \x03(\t2\xa3\x02\n\x11\x46orwardingService\x12J\n\tSetRoutes\x12\x1d.qkd.node.v1.SetRoutesRequest\x1a\x1e.qkd.node.v1.SetRoutesResponse\x12V\n\rGetForwarding\x12!.qkd.node.v1.GetForwardingRequest\x1a\".qkd.node.v1.GetForwardingResponse\x12j\n\x13StreamRelayedBlocks\x12\'.qkd.node.v1.StreamRelayedBlocksRequest\x1a(.qkd.node.v1.StreamRelayedBlocksResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cqkd/node/v1/forwarding.proto\x12\x0bqkd.node.v1\x1a$qkd/constraints/v1/constraints.proto\"Z\n\x05Route\x12%\n\x12\x64\x65stination_kme_id\x18\x01 \x01(\tB\t\xb2\xdb\x18\x05\x08\x01\x18\x80\x08\x12*\n\x05paths\x18\x02 \x03(\x0b\x32\x11.qkd.node.v1.PathB\x08\xb2\xdb\x18\x04 \x01(\x08\"\x1e\n\x04Path\x12\x16\n\x04hops\x18\x01 \x03(\tB\x08\xb2\xdb\x18\x04 \x01(@\"?\n\x10SetRoutesRequest\x12+\n\x06routes\x18\x01 \x03(\x0b\x32\x12.qkd.node.v1.RouteB\x07\xb2\xdb\x18\x03(\x80 \"\x13\n\x11SetRoutesResponse\"\x16\n\x14GetForwardingRequest\"\x90\x01\n\x15GetForwardingResponse\x12*\n\nneighbours\x18\x01 \x03(\x0b\x32\x16.qkd.node.v1.Neighbour\x12(\n\trelations\x18\x02 \x03(\x0b\x32\x15.qkd.node.v1.Relation\x12\x10\n\x08tampered\x18\x03 \x01(\x04\x12\x0f\n\x07\x64ropped\x18\x04 \x01(\x04\"|\n\tNeighbour\x12\x0e\n\x06kme_id\x18\x01 \x01(\t\x12\x10\n\x08pad_bits\x18\x02 \x01(\x04\x12\x10\n\x08mac_bits\x18\x03 \x01(\x04\x12\x10\n\x08messages\x18\x04 \x01(\x04\x12\x11\n\theld_bits\x18\x05 \x01(\x04\x12\x16\n\x0e\x64iscarded_bits\x18\x06 \x01(\x04\"]\n\x08Relation\x12\x0e\n\x06kme_id\x18\x01 \x01(\t\x12\x0e\n\x06origin\x18\x02 \x01(\x08\x12\x0e\n\x06\x62locks\x18\x03 \x01(\x04\x12\x0c\n\x04\x62its\x18\x04 \x01(\x04\x12\x13\n\x0blost_blocks\x18\x05 \x01(\x04\"Q\n\x1aStreamRelayedBlocksRequest\x12\x1e\n\x0bpeer_kme_id\x18\x01 \x01(\tB\t\xb2\xdb\x18\x05\x08\x01\x18\x80\x08\x12\x13\n\x0bmost_blocks\x18\x02 \x01(\r\"j\n\x1bStreamRelayedBlocksResponse\x12\x1c\n\x08\x62lock_id\x18\x01 \x01(\x0c\x42\n\xb2\xdb\x18\x06\x08\x01\x10\x10\x18\x10\x12\x1d\n\x06octets\x18\x02 \x01(\x0c\x42\r\x80\x01\x01\xb2\xdb\x18\x06\x08\x01\x18\x80\x80@\x12\x0e\n\x06relays\x18\x03 \x03(\t2\xa3\x02\n\x11\x46orwardingService\x12J\n\tSetRoutes\x12\x1d.qkd.node.v1.SetRoutesRequest\x1a\x1e.qkd.node.v1.SetRoutesResponse\x12V\n\rGetForwarding\x12!.qkd.node.v1.GetForwardingRequest\x1a\".qkd.node.v1.GetForwardingResponse\x12j\n\x13StreamRelayedBlocks\x12\'.qkd.node.v1.StreamRelayedBlocksRequest\x1a(.qkd.node.v1.StreamRelayedBlocksResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -59,13 +59,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETFORWARDINGRESPONSE']._serialized_start=318
   _globals['_GETFORWARDINGRESPONSE']._serialized_end=462
   _globals['_NEIGHBOUR']._serialized_start=464
-  _globals['_NEIGHBOUR']._serialized_end=545
-  _globals['_RELATION']._serialized_start=547
-  _globals['_RELATION']._serialized_end=640
-  _globals['_STREAMRELAYEDBLOCKSREQUEST']._serialized_start=642
-  _globals['_STREAMRELAYEDBLOCKSREQUEST']._serialized_end=702
-  _globals['_STREAMRELAYEDBLOCKSRESPONSE']._serialized_start=704
-  _globals['_STREAMRELAYEDBLOCKSRESPONSE']._serialized_end=810
-  _globals['_FORWARDINGSERVICE']._serialized_start=813
-  _globals['_FORWARDINGSERVICE']._serialized_end=1104
+  _globals['_NEIGHBOUR']._serialized_end=588
+  _globals['_RELATION']._serialized_start=590
+  _globals['_RELATION']._serialized_end=683
+  _globals['_STREAMRELAYEDBLOCKSREQUEST']._serialized_start=685
+  _globals['_STREAMRELAYEDBLOCKSREQUEST']._serialized_end=766
+  _globals['_STREAMRELAYEDBLOCKSRESPONSE']._serialized_start=768
+  _globals['_STREAMRELAYEDBLOCKSRESPONSE']._serialized_end=874
+  _globals['_FORWARDINGSERVICE']._serialized_start=877
+  _globals['_FORWARDINGSERVICE']._serialized_end=1168
 # @@protoc_insertion_point(module_scope)

@@ -160,7 +160,9 @@ Global___GetForwardingResponse: _TypeAlias = GetForwardingResponse  # noqa: Y015
 
 @_typing.final
 class Neighbour(_message.Message):
-    """Keys spent with one neighbour, as the one who sends."""
+    """Keys spent with one neighbour, as the one who sends, since the module was raised.
+    Taken from the KME = pad + mac + held + discarded.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -168,12 +170,18 @@ class Neighbour(_message.Message):
     PAD_BITS_FIELD_NUMBER: _builtins.int
     MAC_BITS_FIELD_NUMBER: _builtins.int
     MESSAGES_FIELD_NUMBER: _builtins.int
+    HELD_BITS_FIELD_NUMBER: _builtins.int
+    DISCARDED_BITS_FIELD_NUMBER: _builtins.int
     kme_id: _builtins.str
     pad_bits: _builtins.int
     """One-time pad: exactly the payload's length."""
     mac_bits: _builtins.int
     """Authentication: 256 a message."""
     messages: _builtins.int
+    held_bits: _builtins.int
+    """Taken ahead of need, not used yet."""
+    discarded_bits: _builtins.int
+    """Taken ahead of need and thrown away."""
     def __init__(
         self,
         *,
@@ -181,10 +189,12 @@ class Neighbour(_message.Message):
         pad_bits: _builtins.int = ...,
         mac_bits: _builtins.int = ...,
         messages: _builtins.int = ...,
+        held_bits: _builtins.int = ...,
+        discarded_bits: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kme_id", b"kme_id", "mac_bits", b"mac_bits", "messages", b"messages", "pad_bits", b"pad_bits"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["discarded_bits", b"discarded_bits", "held_bits", b"held_bits", "kme_id", b"kme_id", "mac_bits", b"mac_bits", "messages", b"messages", "pad_bits", b"pad_bits"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -229,16 +239,22 @@ class StreamRelayedBlocksRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     PEER_KME_ID_FIELD_NUMBER: _builtins.int
+    MOST_BLOCKS_FIELD_NUMBER: _builtins.int
     peer_kme_id: _builtins.str
     """The KME at the other end."""
+    most_blocks: _builtins.int
+    """The stream ends after so many; 0 = it does not end. A reader that says how many
+    it has room for does not depend on how far gRPC reads ahead.
+    """
     def __init__(
         self,
         *,
         peer_kme_id: _builtins.str = ...,
+        most_blocks: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["peer_kme_id", b"peer_kme_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["most_blocks", b"most_blocks", "peer_kme_id", b"peer_kme_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -110,11 +110,11 @@ class Share(_message.Message):
     block_id: _builtins.bytes
     origin_kme_id: _builtins.str
     number: _builtins.int
-    """Number of this share, and how many there are."""
+    """Number of this share, from 0, and how many there are."""
     shares: _builtins.int
     @_builtins.property
     def hops(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The nodes still ahead, the destination last."""
+        """The nodes still ahead: the receiver of this message first, the destination last."""
 
     @_builtins.property
     def passed(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

@@ -19,6 +19,12 @@ with an even index belong to the KME with the smaller KME ID, those with an
 odd index to the other; each issues keys from its own blocks only. The blocks
 of one end, put one behind the other, are its half of the link: a place is an
 offset in octets into that half.
+
+Where a link is fed by QKD modules or forwarding modules, whose blocks may reach
+the two ends in different orders and with different holes, the KME with the
+smaller KME ID (the leader) proposes what becomes the next blocks of the link
+and the other (the follower) stores them first. This happens on the connection
+that the leader dials. Parts are named, never shown.
 """
 
 from collections import abc as _abc
@@ -46,6 +52,12 @@ class PeerMessage(_message.Message):
     STANDING_FIELD_NUMBER: _builtins.int
     SHARE_FIELD_NUMBER: _builtins.int
     SHARE_RESULT_FIELD_NUMBER: _builtins.int
+    HOLDING_FIELD_NUMBER: _builtins.int
+    FETCH_FIELD_NUMBER: _builtins.int
+    OFFER_FIELD_NUMBER: _builtins.int
+    OFFER_RESULT_FIELD_NUMBER: _builtins.int
+    DROP_FIELD_NUMBER: _builtins.int
+    SKIP_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def reach(self) -> Global___Reach:
         """Issuer to keeper: on connecting, and when octets were given up unused; never
@@ -64,6 +76,32 @@ class PeerMessage(_message.Message):
     def share_result(self) -> Global___ShareResult:
         """Keeper to issuer: they are kept, or not."""
 
+    @_builtins.property
+    def holding(self) -> Global___Holding:
+        """Follower to leader: on connecting, and when parts have arrived."""
+
+    @_builtins.property
+    def fetch(self) -> Global___Fetch:
+        """Leader to follower: fetch these parts yourself (sources that are pulled)."""
+
+    @_builtins.property
+    def offer(self) -> Global___Offer:
+        """Leader to follower: these become the next blocks of the link."""
+
+    @_builtins.property
+    def offer_result(self) -> Global___OfferResult:
+        """Follower to leader: the answer to each Offer and each Skip."""
+
+    @_builtins.property
+    def drop(self) -> Global___Drop:
+        """Leader to follower: the two ends do not share these parts; forget them."""
+
+    @_builtins.property
+    def skip(self) -> Global___Skip:
+        """Leader to follower: the ends cannot be brought to hold the same blocks; burn
+        both halves up to here.
+        """
+
     def __init__(
         self,
         *,
@@ -71,12 +109,18 @@ class PeerMessage(_message.Message):
         standing: Global___Standing | None = ...,
         share: Global___Share | None = ...,
         share_result: Global___ShareResult | None = ...,
+        holding: Global___Holding | None = ...,
+        fetch: Global___Fetch | None = ...,
+        offer: Global___Offer | None = ...,
+        offer_result: Global___OfferResult | None = ...,
+        drop: Global___Drop | None = ...,
+        skip: Global___Skip | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "reach", b"reach", "share", b"share", "share_result", b"share_result", "standing", b"standing"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "drop", b"drop", "fetch", b"fetch", "holding", b"holding", "offer", b"offer", "offer_result", b"offer_result", "reach", b"reach", "share", b"share", "share_result", b"share_result", "skip", b"skip", "standing", b"standing"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "reach", b"reach", "share", b"share", "share_result", b"share_result", "standing", b"standing"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "drop", b"drop", "fetch", b"fetch", "holding", b"holding", "offer", b"offer", "offer_result", b"offer_result", "reach", b"reach", "share", b"share", "share_result", b"share_result", "skip", b"skip", "standing", b"standing"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_content: _TypeAlias = _typing.Literal["reach", "standing", "share", "share_result"]  # noqa: Y015
+    _WhichOneofReturnType_content: _TypeAlias = _typing.Literal["reach", "standing", "share", "share_result", "holding", "fetch", "offer", "offer_result", "drop", "skip"]  # noqa: Y015
     _WhichOneofArgType_content: _TypeAlias = _typing.Literal["content", b"content"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_content) -> _WhichOneofReturnType_content | None: ...
 
@@ -242,3 +286,321 @@ class ShareResult(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ShareResult: _TypeAlias = ShareResult  # noqa: Y015
+
+@_typing.final
+class PartName(_message.Message):
+    """A block of a key source, or a piece of a long one, that waits to become part of
+    the link.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCE_ID_FIELD_NUMBER: _builtins.int
+    BLOCK_ID_FIELD_NUMBER: _builtins.int
+    PIECE_FIELD_NUMBER: _builtins.int
+    source_id: _builtins.str
+    block_id: _builtins.bytes
+    """16 octets, given by the source."""
+    piece: _builtins.int
+    """Blocks of more than 4096 octets are kept as pieces of that length, counted
+    from 0; the last may be shorter.
+    """
+    def __init__(
+        self,
+        *,
+        source_id: _builtins.str = ...,
+        block_id: _builtins.bytes = ...,
+        piece: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["block_id", b"block_id", "piece", b"piece", "source_id", b"source_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PartName: _TypeAlias = PartName  # noqa: Y015
+
+@_typing.final
+class Holding(_message.Message):
+    """What the follower holds of one source."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINK_ID_FIELD_NUMBER: _builtins.int
+    SOURCE_ID_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
+    READING_FIELD_NUMBER: _builtins.int
+    link_id: _builtins.str
+    source_id: _builtins.str
+    reading: _builtins.bool
+    """Whether it reads the source. While it does not (its store of parts is full),
+    nobody can expect further parts.
+    """
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___HeldPart]: ...
+    def __init__(
+        self,
+        *,
+        link_id: _builtins.str = ...,
+        source_id: _builtins.str = ...,
+        parts: _abc.Iterable[Global___HeldPart] | None = ...,
+        reading: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["link_id", b"link_id", "parts", b"parts", "reading", b"reading", "source_id", b"source_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Holding: _TypeAlias = Holding  # noqa: Y015
+
+@_typing.final
+class HeldPart(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BLOCK_ID_FIELD_NUMBER: _builtins.int
+    PIECE_FIELD_NUMBER: _builtins.int
+    OCTETS_FIELD_NUMBER: _builtins.int
+    block_id: _builtins.bytes
+    piece: _builtins.int
+    octets: _builtins.int
+    """Length of the whole part."""
+    def __init__(
+        self,
+        *,
+        block_id: _builtins.bytes = ...,
+        piece: _builtins.int = ...,
+        octets: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["block_id", b"block_id", "octets", b"octets", "piece", b"piece"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HeldPart: _TypeAlias = HeldPart  # noqa: Y015
+
+@_typing.final
+class Fetch(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINK_ID_FIELD_NUMBER: _builtins.int
+    SOURCE_ID_FIELD_NUMBER: _builtins.int
+    BLOCK_IDS_FIELD_NUMBER: _builtins.int
+    link_id: _builtins.str
+    source_id: _builtins.str
+    @_builtins.property
+    def block_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]: ...
+    def __init__(
+        self,
+        *,
+        link_id: _builtins.str = ...,
+        source_id: _builtins.str = ...,
+        block_ids: _abc.Iterable[_builtins.bytes] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["block_ids", b"block_ids", "link_id", b"link_id", "source_id", b"source_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Fetch: _TypeAlias = Fetch  # noqa: Y015
+
+@_typing.final
+class Offer(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINK_ID_FIELD_NUMBER: _builtins.int
+    FIRST_INDEX_FIELD_NUMBER: _builtins.int
+    BLOCKS_FIELD_NUMBER: _builtins.int
+    BLOCK_OCTETS_FIELD_NUMBER: _builtins.int
+    link_id: _builtins.str
+    first_index: _builtins.int
+    """Index of the first of `blocks`. Without blocks it asks where the follower is."""
+    block_octets: _builtins.int
+    """Length of each block."""
+    @_builtins.property
+    def blocks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Composition]: ...
+    def __init__(
+        self,
+        *,
+        link_id: _builtins.str = ...,
+        first_index: _builtins.int = ...,
+        blocks: _abc.Iterable[Global___Composition] | None = ...,
+        block_octets: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["block_octets", b"block_octets", "blocks", b"blocks", "first_index", b"first_index", "link_id", b"link_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Offer: _TypeAlias = Offer  # noqa: Y015
+
+@_typing.final
+class Composition(_message.Message):
+    """How a block of the link is made: the exclusive or of its strands."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STRANDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def strands(self) -> _containers.RepeatedCompositeFieldContainer[Global___Strand]: ...
+    def __init__(
+        self,
+        *,
+        strands: _abc.Iterable[Global___Strand] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["strands", b"strands"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Composition: _TypeAlias = Composition  # noqa: Y015
+
+@_typing.final
+class Strand(_message.Message):
+    """Octets of one source: its slices, one behind the other."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCE_ID_FIELD_NUMBER: _builtins.int
+    SLICES_FIELD_NUMBER: _builtins.int
+    source_id: _builtins.str
+    @_builtins.property
+    def slices(self) -> _containers.RepeatedCompositeFieldContainer[Global___Slice]: ...
+    def __init__(
+        self,
+        *,
+        source_id: _builtins.str = ...,
+        slices: _abc.Iterable[Global___Slice] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["slices", b"slices", "source_id", b"source_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Strand: _TypeAlias = Strand  # noqa: Y015
+
+@_typing.final
+class Slice(_message.Message):
+    """Octets of one part. Those of a part are used in order, each once."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BLOCK_ID_FIELD_NUMBER: _builtins.int
+    PIECE_FIELD_NUMBER: _builtins.int
+    FIRST_FIELD_NUMBER: _builtins.int
+    OCTETS_FIELD_NUMBER: _builtins.int
+    block_id: _builtins.bytes
+    piece: _builtins.int
+    first: _builtins.int
+    octets: _builtins.int
+    def __init__(
+        self,
+        *,
+        block_id: _builtins.bytes = ...,
+        piece: _builtins.int = ...,
+        first: _builtins.int = ...,
+        octets: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["block_id", b"block_id", "first", b"first", "octets", b"octets", "piece", b"piece"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Slice: _TypeAlias = Slice  # noqa: Y015
+
+@_typing.final
+class OfferResult(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINK_ID_FIELD_NUMBER: _builtins.int
+    HELD_BLOCKS_FIELD_NUMBER: _builtins.int
+    REFUSAL_FIELD_NUMBER: _builtins.int
+    MISSING_FIELD_NUMBER: _builtins.int
+    BLOCKS_FIELD_NUMBER: _builtins.int
+    link_id: _builtins.str
+    held_blocks: _builtins.int
+    """Blocks that the follower has stored: all those with a smaller index."""
+    refusal: _builtins.str
+    """Empty when the offered blocks are stored; otherwise why none is."""
+    @_builtins.property
+    def missing(self) -> _containers.RepeatedCompositeFieldContainer[Global___PartName]:
+        """Parts that were offered and are not here."""
+
+    @_builtins.property
+    def blocks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Composition]:
+        """When the follower is ahead of the offer: how it made its blocks from the
+        offered index on (as many as it remembers and fit).
+        """
+
+    def __init__(
+        self,
+        *,
+        link_id: _builtins.str = ...,
+        held_blocks: _builtins.int = ...,
+        refusal: _builtins.str = ...,
+        missing: _abc.Iterable[Global___PartName] | None = ...,
+        blocks: _abc.Iterable[Global___Composition] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocks", b"blocks", "held_blocks", b"held_blocks", "link_id", b"link_id", "missing", b"missing", "refusal", b"refusal"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OfferResult: _TypeAlias = OfferResult  # noqa: Y015
+
+@_typing.final
+class Drop(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINK_ID_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
+    link_id: _builtins.str
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___PartName]: ...
+    def __init__(
+        self,
+        *,
+        link_id: _builtins.str = ...,
+        parts: _abc.Iterable[Global___PartName] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["link_id", b"link_id", "parts", b"parts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Drop: _TypeAlias = Drop  # noqa: Y015
+
+@_typing.final
+class Skip(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINK_ID_FIELD_NUMBER: _builtins.int
+    INDEX_FIELD_NUMBER: _builtins.int
+    BLOCK_OCTETS_FIELD_NUMBER: _builtins.int
+    link_id: _builtins.str
+    index: _builtins.int
+    """Index of the next block at both ends."""
+    block_octets: _builtins.int
+    """Length of a block."""
+    def __init__(
+        self,
+        *,
+        link_id: _builtins.str = ...,
+        index: _builtins.int = ...,
+        block_octets: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["block_octets", b"block_octets", "index", b"index", "link_id", b"link_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Skip: _TypeAlias = Skip  # noqa: Y015

@@ -1,0 +1,1 @@
+"""AIT: experimental continuous-variable modules with four states."""

@@ -1,0 +1,1 @@
+"""Emulated QKD modules: one runtime for every maker, on the plant's time."""

@@ -1,0 +1,1 @@
+"""Huawei Düsseldorf (HWDU): continuous-variable modules that pair freely over switches."""

@@ -1,0 +1,1 @@
+"""ID Quantique: Cerberis 3, coherent one-way."""

@@ -1,0 +1,1 @@
+"""Q*Bird: MDI with a hub (Falqon series)."""

@@ -1,0 +1,1 @@
+"""Toshiba: T12, decoy-state BB84 at 1310 nm."""

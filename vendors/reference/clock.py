@@ -11,6 +11,8 @@ class Clock:
 
     Attributes:
         wall: seconds since 1970; dates what outlives the process.
+        steady: seconds since whenever, never set back or forward; measures patience.
     """
 
     wall: Callable[[], float] = time.time
+    steady: Callable[[], float] = time.monotonic

@@ -1,6 +1,7 @@
 """The keys that wait for their slaves: one copy for each key and slave, each fetched once.
 
     READY ──claim──▶ DELIVERING ──sent, erase──▶ DELIVERED (a tombstone: who and which, no bytes)
+      └──expire──▶ EXPIRED (likewise)
 
 A copy is DELIVERING from before the first octet of the answer is written. When the kernel has the last one,
 the answer will reach the SAE even if this process dies, and `sent` notes so in the tally, which outlives the
@@ -27,6 +28,7 @@ class State(IntEnum):
     READY = 0
     DELIVERING = 1
     DELIVERED = 2
+    EXPIRED = 3
 
 
 class Copy(NamedTuple):
@@ -201,10 +203,20 @@ class Copies:
         with self._database.transaction():
             return self._database.write(_ERASE, [(now, key_id, slave) for key_id, slave in left])
 
+    def expire(self, age_s: float) -> int:
+        """Erases copies that nobody asked for within `age_s` seconds; says how many."""
+        with self._database.transaction():
+            return self._database.write(
+                f"UPDATE copy SET state = {State.EXPIRED:d}, sealed = NULL, changed = ? "  # noqa: S608 - numbers
+                f"WHERE state = {State.READY:d} AND changed < ?",
+                [(int(self._clock.wall()), int(self._clock.wall() - age_s))],
+            )
+
     def forget_tombstones(self, age_s: float) -> int:
         """Forgets keys that have been gone for longer than `age_s` seconds; says how many copies."""
         with self._database.transaction():
             return self._database.write(
-                f"DELETE FROM copy WHERE state = {State.DELIVERED:d} AND changed < ?",  # noqa: S608 - a number
+                f"DELETE FROM copy WHERE state IN ({State.DELIVERED:d}, {State.EXPIRED:d}) "  # noqa: S608 - numbers
+                "AND changed < ?",
                 [(int(self._clock.wall() - age_s),)],
             )

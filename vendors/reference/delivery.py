@@ -66,6 +66,7 @@ class KeyDelivery:
         self.cutter = cutter
         self.names = names
         self.supported_extensions = settings.supported_extensions
+        self.relays = settings.relays
         self.recovering = True  # the KME ends it `recovery_s` after the start
 
     # -- who calls ----------------------------------------------------------------------------------
@@ -102,7 +103,7 @@ class KeyDelivery:
             master_SAE_ID=master,
             slave_SAE_ID=slave,
             key_size=settings.key_size,
-            stored_key_count=self.stored_key_count(target),
+            stored_key_count=min(self.stored_key_count(target), self.most_for(master, target)),
             max_key_count=settings.max_key_count,
             max_key_per_request=settings.max_key_per_request,
             max_key_size=settings.max_key_size,
@@ -115,6 +116,18 @@ class KeyDelivery:
         link = self.link_to(target)
         octets = self.cutter.octets(self.settings.key_size)
         return min(self.settings.max_key_count, link.available // octets) if link else 0
+
+    def most_for(self, master: str, target: str) -> int:
+        """Keys of the default size that a master may have now of the stock: forwarding modules leave a reserve."""
+        link = self.link_to(target)
+        if link is None or master not in self.relays:
+            return self.settings.max_key_count
+        return self.open_to(master, link) // self.cutter.octets(self.settings.key_size)
+
+    def open_to(self, master: str, link: Link) -> int:
+        """Octets of a link that become keys for this master, if it asks."""
+        reserve = self.settings.relay_reserve_octets if master in self.relays else 0
+        return max(0, link.available - reserve)
 
     # -- Get key (5.3) ------------------------------------------------------------------------------
 
@@ -251,13 +264,16 @@ class KeyDelivery:
         octets = self.cutter.octets(bits)
         links = [self.link_to(kme_id) for kme_id in places] or [self.link_to(self.network.kme_id)]
         for link in links:
-            if link is None or link.available < number * octets:
+            if link is None or self.open_to(master, link) < number * octets:
                 raise self.not_enough_keys()
         usable = [link for link in links if link is not None]
         groups = list(places.values())
+        cursors = [link.cursor for link in usable]
         try:
             return [self._cut(master, here, usable, groups, bits) for _ in range(number)]
         except (DamagedError, sqlite3.Error) as error:
+            for link, cursor in zip(usable, cursors, strict=True):
+                link.account.burn(link.cursor - cursor)
             _log.error("no key can be cut: %s", type(error).__name__)
             raise unavailable(refusals.ACCESS_ERROR, "STORE_FAILED") from None
 
@@ -273,11 +289,13 @@ class KeyDelivery:
         offset = links[0].take(octets)
         material = links[0].own_octets(offset, octets)
         elsewhere = [Portion(links[0], offset, groups[0], b"")] if groups else []
+        drawn = [(links[0], offset, octets)]
         for link, group in zip(links[1:], groups[1:], strict=True):
             offset = link.take(octets)
             mask = exclusive_or(material, link.own_octets(offset, octets))
             elsewhere.append(Portion(link, offset, group, mask))
-        return Allocation(key_id, self.cutter.shape(material, bits, key_id), bits, master, here, elsewhere)
+            drawn.append((link, offset, octets))
+        return Allocation(key_id, self.cutter.shape(material, bits, key_id), bits, master, here, elsewhere, drawn)
 
     def container_of_new(self, keys: Sequence[Allocation], extension: Pairs) -> KeyContainer:
         """What the master gets (6.3)."""

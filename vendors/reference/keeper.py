@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from qkd.reference.v1.kme_peer_pb2 import Grant, Share
 
 from .copies import Copies, NewCopy
 from .cutter import Cutter, exclusive_or
 from .database import Database
+from .intake.provenance import Place, Provenance
 from .link import Link
 from .network import Network
 from .vault import DamagedError
@@ -22,7 +23,19 @@ _KEY_ID_OCTETS = 16
 class Keeper:
     """Decides what to keep, and keeps it durably before it says so."""
 
-    def __init__(self, network: Network, database: Database, copies: Copies, cutter: Cutter) -> None:
+    def __init__(
+        self,
+        network: Network,
+        database: Database,
+        copies: Copies,
+        cutter: Cutter,
+        *,
+        provenance: Provenance | None = None,
+        traced: Collection[Link] = (),
+    ) -> None:
+        """`traced`: the links for which it is written down which octets became which key."""
+        self._provenance = provenance
+        self._traced = traced
         self._network = network
         self._database = database
         self._copies = copies
@@ -49,6 +62,11 @@ class Keeper:
                 link.grant(grant.offset + self._cutter.octets(grant.bits))
             with self._database.transaction():
                 self._copies.add(copies)
+                if self._provenance is not None and link in self._traced:
+                    self._provenance.add_keys(
+                        Place(grant.key_id, link.number, 1 - link.own, grant.offset, self._cutter.octets(grant.bits))
+                        for grant in new
+                    )
                 link.save()
             self.after_keeping(copies)
         except (sqlite3.Error, DamagedError) as error:

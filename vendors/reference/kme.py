@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .ageing import Ageing
 from .api014 import Api014
 from .clock import Clock
 from .copies import Copies
@@ -16,6 +17,9 @@ from .database import Database
 from .delivery import KeyDelivery
 from .forms import Forms
 from .grpc014 import Grpc014
+from .intake.choice import Combining
+from .intake.intakes import Intakes
+from .intake.provenance import BlockOrigin, Provenance
 from .keeper import Keeper
 from .link import Link, LinkEnds
 from .names import KeyNames
@@ -24,7 +28,8 @@ from .peers import PeerLine, PeerListener
 from .servers import GrpcServer, HttpsServer
 from .settings import KmeSettings
 from .settlement import Settlement
-from .source import Feed, OpenStream, SourceAddress, stream_of
+from .source import Feed, OpenStream, SourceAddress, SourceKind, stream_of
+from .store_service import StoreServicer
 from .tally import Tally
 from .tls import KmeCredentials, Tls
 from .vault import Vault
@@ -58,23 +63,32 @@ class Provision:
     Attributes:
         network: who it is, and who the SAEs are.
         credentials: its certificate, and whom it trusts.
-        sources: one link to each other KME.
+        sources: of the links, one link to each other KME. Several sources may feed one.
         settings: limits and options.
+        combining: what becomes of several sources, by the KME ID of the other end.
+        monitors: common names of certificates that may read `StoreService`.
     """
 
     network: Network
     credentials: KmeCredentials
     sources: Sequence[SourceAddress] = ()
     settings: KmeSettings = field(default_factory=KmeSettings)
+    combining: Mapping[str, Combining] = field(default_factory=dict)
+    monitors: Sequence[str] = ()
+
+    def sources_of(self, kme_id: str) -> Iterator[SourceAddress]:
+        """Those that lead to a KME."""
+        return (source for source in self.sources if source.peer_kme_id == kme_id)
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """Where a started KME answers: a URL, and host:port of the others."""
+    """Where a started KME answers: a URL, and host:port of the others; `push` is empty when no module pushes."""
 
     https_url: str
     grpc: str
     peer: str
+    push: str = ""
 
 
 class ReferenceKme:
@@ -90,7 +104,7 @@ class ReferenceKme:
         """Opens the store.
 
         Raises:
-            ValueError: two links lead to the same KME.
+            ValueError: two links lead to the same KME, or sources of a link cannot be told apart.
             sqlite3.OperationalError: another process has the store open.
             DamagedError: the key-encryption key is damaged.
         """
@@ -104,17 +118,36 @@ class ReferenceKme:
         self._tally = Tally(state / "store.tally")
         self.copies = parts.copies(self.database, vault, clock, self._tally)
         self.links: dict[str, Link] = {}
-        for source in provision.sources:
-            if source.peer_kme_id in self.links:
-                raise ValueError(f"two links lead to KME {source.peer_kme_id}")
-            self.links[source.peer_kme_id] = parts.link(
-                self.database, vault, LinkEnds(source.link_id, network.kme_id, source.peer_kme_id), settings.high_water
-            )
+        for peer_kme_id, link_id in _links_of(provision.sources).items():
+            ends = LinkEnds(link_id, network.kme_id, peer_kme_id)
+            relayed = all(source.kind == SourceKind.RELAY for source in provision.sources_of(peer_kme_id))
+            high_water = (relayed and settings.relayed_high_water_octets) or settings.high_water
+            self.links[peer_kme_id] = parts.link(self.database, vault, ends, high_water, clock)
         self._stream = parts.stream
         self._tls = parts.tls(provision.credentials, settings)
+        self.intakes = Intakes(
+            self.database,
+            vault,
+            clock,
+            settings,
+            links=self.links,
+            sources=provision.sources,
+            combining=provision.combining,
+            context=self._tls.module_context,
+        )
+        self._provenance = Provenance(self.database, clock)
+        traced = frozenset(self.links[kme_id] for kme_id in self.intakes.intakes)
         self._lines: dict[str, PeerLine] = {}
         cutter, forms = parts.cutter(), parts.forms()
-        self.settlement = parts.settlement(self.database, self.copies, list(self.links.values()), self._lines)
+        self.settlement = parts.settlement(
+            self.database,
+            self.copies,
+            list(self.links.values()),
+            self._lines,
+            provenance=self._provenance,
+            traced=traced,
+            relays=settings.relays,
+        )
         self.delivery = parts.delivery(
             settings=settings,
             network=network,
@@ -124,9 +157,12 @@ class ReferenceKme:
             cutter=cutter,
             names=parts.names(vault.secret(b"key names")),
         )
-        self.listener = PeerListener(self.links, parts.keeper(network, self.database, self.copies, cutter))
+        keeper = parts.keeper(network, self.database, self.copies, cutter, provenance=self._provenance, traced=traced)
+        self.listener = PeerListener(self.links, keeper, self.intakes.followers)
         self._https = parts.https(parts.api(self.delivery, settings, forms))
-        self._grpc = GrpcServer(parts.grpc(self.delivery, forms))
+        store = StoreServicer(self.links, self.intakes, cutter, settings, provision.monitors)
+        self._grpc = GrpcServer(parts.grpc(self.delivery, forms), store)
+        self._ageing = Ageing(self.links.values(), self.copies, self.intakes, settings)
         self._feeds: list[asyncio.Task[None]] = []
         self._recovery: asyncio.TimerHandle | None = None
 
@@ -140,11 +176,16 @@ class ReferenceKme:
                 kme_id, link, self._tls.dial_context(), settings.peer_timeout_s, lambda: self.settlement.idle
             )
             self._lines[kme_id] = line
+            line.leader = self.intakes.leaders.get(kme_id)
             link.on_change = lambda link=link: self.listener.announce(link)  # type: ignore[misc]
             link.on_burn = line.reach
         for source in self.provision.sources:
+            if source.kind != SourceKind.COUNTED:
+                continue
             feed = Feed(self.links[source.peer_kme_id], self._stream(source))
             self._feeds.append(asyncio.create_task(feed.run()))
+        self.intakes.start()
+        self._feeds.append(asyncio.create_task(self._ageing.run()))
         peer = await self._on_port(
             "peer_port", settings.peer_port, lambda port: self.listener.start(host, port, self._tls.listen_context())
         )
@@ -156,7 +197,11 @@ class ReferenceKme:
             "grpc_port", settings.grpc_port, lambda port: self._grpc.start(host, port, credentials)
         )
         where = f"[{host}]" if ":" in host else host
-        return Endpoints(f"https://{where}:{https}", f"{where}:{grpc}", f"{where}:{peer}")
+        push = ""
+        if self.intakes.pushed:
+            port = await self._on_port("push_port", settings.push_port, lambda port: self.intakes.listen(host, port))
+            push = f"{where}:{port}"
+        return Endpoints(f"https://{where}:{https}", f"{where}:{grpc}", f"{where}:{peer}", push)
 
     async def _on_port(self, name: str, port: int, start: Callable[[int], Awaitable[int]]) -> int:
         """Starts a server on the given port; if that is 0 on the one of the last life, or on any."""
@@ -179,6 +224,10 @@ class ReferenceKme:
             if kme_id in self._lines and address:
                 self._lines[kme_id].dial(address)
 
+    def provenance(self, key_id: bytes) -> list[BlockOrigin]:
+        """Which blocks of which sources a key was cut from; empty = not known. Never key bytes."""
+        return self._provenance.of_key(key_id)
+
     def end_recovery(self) -> None:
         """From now on, what the last life did not finish delivering is gone."""
         self.delivery.recovering = False
@@ -195,8 +244,23 @@ class ReferenceKme:
         for feed in self._feeds:
             feed.cancel()
         await asyncio.gather(*self._feeds, return_exceptions=True)
+        await self.intakes.stop()
         for line in self._lines.values():
             await line.stop()
         await self.listener.stop()
         self.database.close()
         self._tally.close()
+
+
+def _links_of(sources: Sequence[SourceAddress]) -> dict[str, str]:
+    """The link to each other KME, by KME ID; raises ValueError where there is more than one."""
+    links: dict[str, str] = {}
+    for source in sources:
+        alone = source.kind == SourceKind.COUNTED and source.peer_kme_id in links
+        if alone or links.setdefault(source.peer_kme_id, source.link_id) != source.link_id:
+            raise ValueError(f"two links lead to KME {source.peer_kme_id}")
+    counted = {source.peer_kme_id for source in sources if source.kind == SourceKind.COUNTED}
+    for source in sources:
+        if source.peer_kme_id in counted and source.kind != SourceKind.COUNTED:
+            raise ValueError(f"link {source.link_id}: a source that both ends count alike has to be the only one")
+    return links

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from qkd.reference.v1.kme_peer_pb2 import PeerMessage, Reach, ShareResult, Standing
 
 from .channel import Channel
+from .intake.follower import Follower
+from .intake.leader import Leader
 from .keeper import Keeper
 from .link import Link
 
@@ -23,11 +25,13 @@ class PeerListener:
 
     Args:
         links: by the KME ID of the other end.
+        followers: of the links that the other end leads, likewise.
     """
 
-    def __init__(self, links: Mapping[str, Link], keeper: Keeper) -> None:
+    def __init__(self, links: Mapping[str, Link], keeper: Keeper, followers: Mapping[str, Follower]) -> None:
         self._links = links
         self._keeper = keeper
+        self._followers = followers
         self._open: set[Channel] = set()
         self._server: asyncio.Server | None = None
 
@@ -39,7 +43,7 @@ class PeerListener:
         """
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            lambda: Channel(self._opened, self._received, self._open.discard), host, port, ssl=context
+            lambda: Channel(self._opened, self._received, self._lost), host, port, ssl=context
         )
         return int(self._server.sockets[0].getsockname()[1])
 
@@ -64,6 +68,15 @@ class PeerListener:
             return
         self._open.add(channel)
         channel.send(_standing(link))
+        follower = self._followers.get(link.peer_kme_id)
+        if follower is not None:
+            follower.opened(channel.send)
+
+    def _lost(self, channel: Channel) -> None:
+        self._open.discard(channel)
+        follower = self._followers.get(channel.peer_id or "")
+        if follower is not None:
+            follower.lost(channel.send)
 
     def _received(self, channel: Channel, message: PeerMessage) -> None:
         link = self._links.get(channel.peer_id or "")
@@ -75,6 +88,8 @@ class PeerListener:
             channel.send(PeerMessage(share_result=ShareResult(sequence=share.sequence, refusal=refusal)))
         elif message.HasField("reach") and message.reach.link_id == link.link_id:
             link.reached(message.reach.cursor)
+        elif link.peer_kme_id in self._followers:
+            self._followers[link.peer_kme_id].received(message)
 
 
 class PeerLine:
@@ -82,6 +97,7 @@ class PeerLine:
 
     Attributes:
         kme_id: the other KME; its certificate has to name it.
+        leader: leads the intake of the link, if this end does.
     """
 
     def __init__(
@@ -104,6 +120,7 @@ class PeerLine:
         self._sequence = 0
         self._shares: dict[int, asyncio.Future[str]] = {}
         self._task: asyncio.Task[None] | None = None
+        self.leader: Leader | None = None
 
     def dial(self, address: str) -> None:
         """Keeps a connection to `host:port` from now on, in place of any earlier address."""
@@ -153,11 +170,15 @@ class PeerLine:
         self._channel = channel
         self._welcomed = False
         self.reach()
+        if self.leader is not None:
+            self.leader.opened(channel.send, channel.close)
 
     def _lost(self, channel: Channel) -> None:
         if channel is self._channel:
             self._channel = None
             self._link.peer_gone()
+            if self.leader is not None:
+                self.leader.lost()
             for sequence in list(self._shares):
                 self._end_share(sequence, f"KME {self.kme_id}: the connection was lost")
 
@@ -169,6 +190,8 @@ class PeerLine:
         elif message.HasField("standing") and message.standing.link_id == self._link.link_id:
             self._welcomed = True
             self._link.standing(message.standing.held_blocks, message.standing.granted)
+        elif self.leader is not None:
+            self.leader.received(message)
 
     def reach(self) -> None:
         """Tells the keeper how far this KME's half is used up, unless the next share will tell."""

@@ -82,10 +82,10 @@ class _Connection(web.RequestHandler):
 
 
 class GrpcServer:
-    """Serves a `Grpc014` with health checking, reflection and enforced constraints."""
+    """Serves a `Grpc014`, and what stands beside it, with health checking, reflection and enforced constraints."""
 
-    def __init__(self, servicer: Grpc014) -> None:
-        self._servicer = servicer
+    def __init__(self, servicer: Grpc014, *others: object) -> None:
+        self._servicers = (servicer, *others)
         self._server: ContractServer | None = None
 
     async def start(self, host: str, port: int, credentials: grpc.ServerCredentials) -> int:
@@ -94,7 +94,7 @@ class GrpcServer:
         Raises:
             OSError: the port is taken.
         """
-        self._server = contract_server(self._servicer, host=host, port=port, credentials=credentials)
+        self._server = contract_server(*self._servicers, host=host, port=port, credentials=credentials)
         await self._server.start()
         return self._server.port
 

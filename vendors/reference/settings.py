@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 LARGEST_KEY_BITS = 65536
+LARGEST_BLOCK_OCTETS = 65536
 TLS_VERSIONS = ("1.2", "1.3")
 _SWITCH = {"true": True, "false": False}
 _KILO = 1024
@@ -41,6 +42,25 @@ class KmeSettings:
         recovery_s: how long after a start an SAE may ask again for keys whose delivery the end of the
             last life cut short, seconds; afterwards they are destroyed.
         tombstone_s: how long a key that is gone is remembered (without its bytes), seconds.
+        low_water_octets: stock of this KME's half of a link below which the link is reported as low; 0 = a
+            quarter of the high-water mark.
+        link_block_octets: length of the blocks that a link is made of when QKD modules feed it. The KME with
+            the smaller KME ID decides; it cannot change while a store lives.
+        pending_octets: what may wait for the other end, or for other sources, of each source; above it the
+            source is not read.
+        part_patience_s: how long a block of a source that only one end has is kept, seconds.
+        combining_patience_s: how long a source may be silent before it is reported, and before the others go
+            on without it where the policy of the link allows that, seconds.
+        poll_s: shortest pause between two requests to a module that has to be asked, seconds.
+        push_port: port where modules push; 0 as above.
+        provenance_s: how long it is remembered which blocks of which source a key came from, seconds.
+        block_ttl_s: time to live of bits that no key was cut from, seconds; 0 = for ever.
+        copy_ttl_s: time to live of a key that its slave does not fetch, seconds; 0 = for ever.
+        relay_saes: IDs of the SAEs that are forwarding modules, with commas between them: what they take as
+            master is booked as spent on relaying.
+        relayed_high_water_octets: the high-water mark of links that a forwarding module feeds, whose keys cost
+            keys of other links; 0 = as of any other.
+        relay_reserve_octets: stock of a link that these leave to the others (they get 503).
     """
 
     key_size: int = 256
@@ -64,6 +84,19 @@ class KmeSettings:
     peer_timeout_s: float = 2.0
     recovery_s: float = 30.0
     tombstone_s: float = 30 * 86400.0
+    low_water_octets: int = 0
+    link_block_octets: int = 256
+    pending_octets: int = 64 * _KILO
+    part_patience_s: float = 30.0
+    combining_patience_s: float = 30.0
+    poll_s: float = 0.25
+    push_port: int = 0
+    provenance_s: float = 86400.0
+    block_ttl_s: float = 0.0
+    copy_ttl_s: float = 0.0
+    relay_saes: str = ""
+    relayed_high_water_octets: int = 0
+    relay_reserve_octets: int = 0
 
     def __post_init__(self) -> None:
         if not 1 <= self.min_key_size <= self.key_size <= self.max_key_size <= LARGEST_KEY_BITS:
@@ -74,6 +107,8 @@ class KmeSettings:
             raise ValueError("key_size is a multiple of 8 when odd_sizes is false")
         if self.tls_minimum not in TLS_VERSIONS or self.tls_maximum not in TLS_VERSIONS:
             raise ValueError(f"tls_minimum and tls_maximum are one of {', '.join(TLS_VERSIONS)}")
+        if not 16 <= self.link_block_octets <= LARGEST_BLOCK_OCTETS:
+            raise ValueError(f"link_block_octets: 16 to {LARGEST_BLOCK_OCTETS}")
         for field in fields(self):
             value = getattr(self, field.name)
             if not isinstance(value, str | bool) and value < 0:
@@ -115,3 +150,13 @@ class KmeSettings:
         """The stock that each half of a link is filled to, octets."""
         largest_request = self.max_key_per_request * ((self.max_key_size + 7) // 8)
         return self.high_water_octets or max(256 * _KILO, 4 * largest_request)
+
+    @property
+    def low_water(self) -> int:
+        """The stock below which a link is low, octets."""
+        return self.low_water_octets or self.high_water // 4
+
+    @property
+    def relays(self) -> frozenset[str]:
+        """`relay_saes`, parsed."""
+        return frozenset(name.strip() for name in self.relay_saes.split(",") if name.strip())

@@ -19,6 +19,7 @@ from qkd.reference.v1.kme_peer_pb2 import PeerMessage
 
 from .copies import Copies, NewCopy
 from .database import Database
+from .intake.provenance import Place, Provenance
 from .link import Link
 from .peers import PeerLine
 from .refusals import ACCESS_ERROR, unavailable
@@ -58,6 +59,7 @@ class Allocation:
         master: the SAE that asked.
         slaves_here: those of its slaves that this KME serves.
         elsewhere: for the others, by KME.
+        drawn: the links that it was cut from, with offset and number of octets.
     """
 
     key_id: bytes
@@ -66,6 +68,7 @@ class Allocation:
     master: str
     slaves_here: Sequence[str]
     elsewhere: Sequence[Portion]
+    drawn: Sequence[tuple[Link, int, int]] = ()
 
 
 @dataclass(slots=True)
@@ -87,15 +90,29 @@ class Settlement:
     Args:
         links: of this KME.
         lines: to the other KMEs, by KME ID; may change at any time.
+        provenance: where it is written down which octets became which key.
+        traced: the links for which it is.
+        relays: masters that are forwarding modules.
     """
 
     def __init__(
-        self, database: Database, copies: Copies, links: Sequence[Link], lines: Mapping[str, PeerLine]
+        self,
+        database: Database,
+        copies: Copies,
+        links: Sequence[Link],
+        lines: Mapping[str, PeerLine],
+        *,
+        provenance: Provenance,
+        traced: Collection[Link] = (),
+        relays: Collection[str] = (),
     ) -> None:
         self._database = database
         self._copies = copies
         self._links = links
         self._lines = lines
+        self._provenance = provenance
+        self._traced = traced
+        self._relays = relays
         self._waiting: deque[_Order] = deque()
         self._on_the_way = 0  # batches
         self._gathering = False
@@ -141,6 +158,7 @@ class Settlement:
             except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for ever
                 _log.error("%d keys are burned, the store fails: %s", len(keys), type(error).__name__)
                 for order in batch:
+                    self._burn(order)
                     order.refuse(ACCESS_ERROR, "STORE_FAILED")
                 continue
             self._on_the_way += 1
@@ -156,11 +174,39 @@ class Settlement:
             self._forget(burned)
         for order in batch:
             if lost and not all(_is_safe(key, lost) for key in order.keys):
+                self._burn(order)
                 order.refuse("the KME of a slave SAE cannot be reached", "PEER_UNREACHABLE")
-            elif not order.settled.done():
+            elif order.settled.done():
+                self._burn(order)
+            else:
+                self._hand_out(order)
                 order.settled.set_result(None)
         if not self._gathering:
             self._gather()
+        self._save_accounts()
+
+    def _hand_out(self, order: _Order) -> None:
+        """Books keys that go to their master."""
+        for key in order.keys:
+            for link, _, octets in key.drawn:
+                link.account.hand_out(octets, key.bits, to_relay=key.master in self._relays)
+
+    def _burn(self, order: _Order) -> None:
+        """Books keys that go to nobody."""
+        for key in order.keys:
+            for link, _, octets in key.drawn:
+                link.account.burn(octets)
+
+    def _save_accounts(self) -> None:
+        """Writes down what was booked, unless the next batch has done so, before an answer can leave."""
+        changed = [link for link in self._links if link.account.changed]
+        if changed:
+            try:
+                with self._database.transaction():
+                    for link in changed:
+                        link.save()
+            except sqlite3.Error as error:
+                _log.error("accounts are written later: %s", type(error).__name__)
 
     def write_down(self, keys: Sequence[Allocation]) -> None:
         """Commits, at once: the octets are used up, and slaves here have their copies.
@@ -170,6 +216,13 @@ class Settlement:
         with self._database.transaction():
             for link in self._links:
                 link.save()
+            if self._traced:
+                self._provenance.add_keys(
+                    Place(key.key_id, link.number, link.own, offset, octets)
+                    for key in keys
+                    for link, offset, octets in key.drawn
+                    if link in self._traced
+                )
             here = [key for key in keys if key.slaves_here]
             if here:
                 self._copies.add(

@@ -7,6 +7,7 @@ import logging
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from enum import IntEnum
 
 import grpc
 
@@ -24,21 +25,45 @@ _LONGEST_PAUSE_S = 2.0
 OpenStream = Callable[[int], AsyncIterator[tuple[int, bytes]]]
 
 
+class SourceKind(IntEnum):
+    """How keys are had from a source; the numbers are those of `qkd.vendor.v1.KeySourceKind`."""
+
+    COUNTED = 0
+    MODULE_STREAM = 1
+    ETSI014 = 2
+    TCP_PUSH = 3
+    RELAY = 4
+
+
 @dataclass(frozen=True, slots=True)
 class SourceAddress:
-    """One link that this KME is offered.
+    """One source of bits that this KME is offered.
 
     Attributes:
-        link_id: of the link.
-        address: host:port of KeySourceService.
-        token: of the link.
+        link_id: of the link; several sources may feed one.
+        address: host:port, or the base URL for ETSI014; empty for TCP_PUSH.
+        token: of the source.
         peer_kme_id: the KME at the other end.
+        kind: COUNTED (both ends count its blocks alike) goes straight into the link, and is the only source of
+            it; the others go through the intake.
+        source_id: the same at both ends; empty = the link ID.
+        maker: of the module, for provenance.
+        module_id: likewise.
     """
 
     link_id: str
     address: str
     token: str = field(repr=False)
     peer_kme_id: str
+    kind: SourceKind = SourceKind.COUNTED
+    source_id: str = ""
+    maker: str = ""
+    module_id: str = ""
+
+    @property
+    def name(self) -> str:
+        """The source ID."""
+        return self.source_id or self.link_id
 
 
 class Feed:

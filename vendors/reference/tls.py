@@ -61,6 +61,13 @@ class Tls:
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         return context
 
+    def module_context(self) -> ssl.SSLContext:
+        """For modules that serve 014: TLS 1.2 or newer, as an SAE; the host name counts."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._load(context)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        return context
+
     def _load(self, context: ssl.SSLContext) -> None:
         context.load_verify_locations(cadata=self._credentials.trust.decode("ascii"))
         with tempfile.TemporaryDirectory(prefix="kme-") as folder:  # 0700; OpenSSL reads files only

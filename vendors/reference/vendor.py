@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from pathlib import Path
 
@@ -10,10 +11,11 @@ import grpc
 from harness.sdk import ContractError, Vendor
 from qkd.vendor.v1.vendor_pb2 import ConnectKmeRequest, ProvisionKmeRequest, ProvisionKmeResponse
 
+from .intake.choice import Combining
 from .kme import Parts, Provision, ReferenceKme
 from .network import Network
 from .settings import KmeSettings
-from .source import SourceAddress
+from .source import SourceAddress, SourceKind
 from .tls import KmeCredentials
 
 _log = logging.getLogger(__name__)
@@ -65,7 +67,10 @@ class ReferenceVendor(Vendor):
         self._kmes[request.instance_id] = kme
         _log.info("KME %s serves ETSI GS QKD 014 at %s", request.kme_id, endpoints.https_url)
         return ProvisionKmeResponse(
-            etsi014_url=endpoints.https_url, grpc_address=endpoints.grpc, peer_address=endpoints.peer
+            etsi014_url=endpoints.https_url,
+            grpc_address=endpoints.grpc,
+            peer_address=endpoints.peer,
+            push_address=endpoints.push,
         )
 
     async def connect_kme(self, request: ConnectKmeRequest) -> None:
@@ -81,8 +86,8 @@ class ReferenceVendor(Vendor):
 
     async def shutdown(self) -> None:
         """Stops all KMEs."""
-        for instance_id in list(self._kmes):
-            await self.release_kme(instance_id)
+        # At the same time: each waits for the grace of its calls, and some streams never end by themselves.
+        await asyncio.gather(*map(self.release_kme, list(self._kmes)))
 
 
 def _provision(request: ProvisionKmeRequest, settings: KmeSettings) -> Provision:
@@ -91,8 +96,19 @@ def _provision(request: ProvisionKmeRequest, settings: KmeSettings) -> Provision
         Network(request.kme_id, {sae.sae_id: sae.kme_id for sae in request.saes}),
         KmeCredentials(credentials.certificate_pem, credentials.private_key_pem, credentials.trust_pem),
         [
-            SourceAddress(source.link_id, source.address, source.token, source.peer_kme_id)
+            SourceAddress(
+                source.link_id,
+                source.address,
+                source.token,
+                source.peer_kme_id,
+                SourceKind(source.kind),
+                source.source_id,
+                source.maker,
+                source.module_id,
+            )
             for source in request.key_sources
         ],
         settings,
+        {policy.peer_kme_id: Combining(policy.combining) for policy in request.link_policies},
+        tuple(request.monitors),
     )

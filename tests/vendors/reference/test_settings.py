@@ -27,7 +27,7 @@ def test_from_text() -> None:
 @pytest.mark.parametrize(
     ("texts", "says"),
     [
-        ({"key_sizes": "256"}, "unknown setting 'key_sizes'; known are extensions, "),
+        ({"key_sizes": "256"}, "unknown setting 'key_sizes'; known are block_ttl_s, "),
         ({"key_size": "many"}, "setting key_size: 'many' is not of type int"),
         ({"odd_sizes": "yes"}, "setting odd_sizes: 'yes' is not of type bool"),
         ({"key_size": "32"}, "is broken"),

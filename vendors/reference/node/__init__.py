@@ -1,0 +1,1 @@
+"""A whole reference node in one process: KMEs and forwarding modules."""

@@ -19,6 +19,7 @@ from harness.cli.listing import list_
 from harness.cli.logs import quiet_logs
 from harness.cli.report import report
 from harness.cli.selfcheck import selfcheck
+from harness.cli.up import up
 
 
 class Roof(click.Group):
@@ -81,5 +82,5 @@ def main() -> None:
     """Conformance harness for quantum key distribution networks."""
 
 
-for command in (demo, certify, selfcheck, coverage, list_, explain, report, doctor):
+for command in (demo, certify, up, selfcheck, coverage, list_, explain, report, doctor):
     main.add_command(command)

@@ -1,0 +1,191 @@
+"""Whether a raised network works: every system makes keys, and every two sites get the same ones."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from harness.testbed.reached import Reached
+from harness.topology import Role, System
+from harness.twin.account import Account
+from harness.twin.keys import Applications, Compared
+from harness.twin.twin import ModuleStatus, Twin
+
+_POLL_S = 0.2
+_LARGEST_REQUEST = 100
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class LinkFigure:
+    """What a system does now, beside what is published of it.
+
+    Attributes:
+        system: its id, maker and path.
+        skr_bps: secret key rate of the last interval, bits a second of the plant's time.
+        qber: as a fraction; None = it has none (continuous variables).
+        state: of its receiver or, for MDI, of a transmitter.
+    """
+
+    system: System
+    skr_bps: float
+    qber: float | None
+    state: str
+
+
+@dataclass
+class Checked:
+    """What came out.
+
+    Attributes:
+        ready_s: from the start until every system made keys and every pair had its first key, seconds; None = it
+            did not come to that.
+        pairs: how many pairs of sites share keys.
+        pairs_equal: pairs all of whose keys were equal at both ends, at least one.
+        keys: compared.
+        mismatches: keys that were not the same at both ends, or that only the master got.
+        links: of every active system.
+        missing: what was not ready when the time was over, for people.
+        turns: ids of the systems that took turns, turn by turn; empty = all ran at once.
+        account: of every link, where it was asked for.
+    """
+
+    ready_s: float | None
+    pairs: int
+    pairs_equal: int
+    keys: int
+    mismatches: int
+    links: list[LinkFigure]
+    missing: list[str] = field(default_factory=list)
+    turns: list[list[str]] = field(default_factory=list)
+    account: Account | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether the network is whole, no key differed and every bit is accounted for."""
+        balanced = self.account is None or self.account.balanced
+        return self.ready_s is not None and self.pairs_equal == self.pairs and not self.mismatches and balanced
+
+
+async def check_twin(
+    twin: Twin, *, started: float, bound_s: float, keys: int = 1, say: Say = lambda _: None
+) -> Checked:
+    """Waits until the network is ready, then has every pair exchange keys.
+
+    Args:
+        twin: raised.
+        started: `time.monotonic()` of when raising it began.
+        bound_s: of waiting, from `started`, seconds.
+        keys: for each pair.
+        say: told how far it got.
+    """
+    deadline = started + bound_s
+    idle = await _running(twin, deadline, say)
+    reached = twin.reached
+    sae_of = {kme_id: site.saes[0] for kme_id, site in twin.layout.sites.items() if site.saes}
+    pairs = [(sae_of[one], sae_of[other]) for one, other in twin.layout.pairs]
+    compared: dict[tuple[str, str], Compared] = {}
+    links = figures(twin, await twin.statuses())
+    for number in range(max(1, len(twin.rounds))):
+        if number:
+            await twin.next_turn()
+            idle += await _running(twin, deadline, say)
+            links += [
+                one for one in figures(twin, await twin.statuses()) if one.system not in {o.system for o in links}
+            ]
+        left = [pair for pair in pairs if pair not in compared or compared[pair].refused]
+        if len(twin.rounds) > 1 and number < len(twin.rounds) - 1:
+            # Who has no keys before its turn is not waited for.
+            turn = {twin.layout.kme_pair(system) for system in twin.systems_in_turn()}
+            left = [pair for pair, ends in zip(pairs, twin.layout.pairs, strict=True) if ends in turn]
+        compared |= await asyncio.to_thread(_first_keys, reached, left, deadline, say)
+    without = [f"{one} and {other}: no key ({got.refused})" for (one, other), got in compared.items() if not got.equal]
+    ready_s = None if idle or without else time.monotonic() - started
+    if keys > 1 and not without:
+        await asyncio.to_thread(_more_keys, reached, compared, keys, deadline, say)
+    return Checked(
+        ready_s=ready_s,
+        pairs=len(pairs),
+        pairs_equal=sum(bool(got.equal) and not got.mismatches + got.missing for got in compared.values()),
+        keys=sum(got.equal for got in compared.values()),
+        mismatches=sum(got.mismatches + got.missing for got in compared.values()),
+        links=links,
+        missing=[*idle, *without],
+        turns=[[system.id for system in turn] for turn in twin.rounds],
+    )
+
+
+def figures(twin: Twin, statuses: list[ModuleStatus]) -> list[LinkFigure]:
+    """What each system in turn does."""
+    by_id = {one.module.id: one for one in statuses}
+    found = []
+    for system in twin.systems_in_turn():
+        name = system.receiver
+        if twin.layout.topology.module(name).role is Role.HUB:
+            name = system.transmitters[0]
+        one = by_id[name]
+        performance = one.status.performance
+        qber = performance.qber if performance.HasField("qber") else None
+        found.append(LinkFigure(system, performance.skr_bps, qber, one.state))
+    return found
+
+
+async def _running(twin: Twin, deadline: float, say: Say) -> list[str]:
+    """Waits until all modules run; gives those that do not when the time is over."""
+    told = -1
+    while True:
+        statuses = await twin.statuses()
+        idle = [one for one in statuses if not one.running]
+        if len(statuses) - len(idle) != told:
+            told = len(statuses) - len(idle)
+            say(f"{told} of {len(statuses)} modules run")
+        if not idle or time.monotonic() > deadline:
+            return [f"{one.module.id} is {one.state}" for one in idle]
+        await asyncio.sleep(_POLL_S)
+
+
+def _first_keys(
+    reached: Reached, pairs: list[tuple[str, str]], deadline: float, say: Say
+) -> dict[tuple[str, str], Compared]:
+    """One key for each pair, asked for again while there is none."""
+    done: dict[tuple[str, str], Compared] = {}
+    left = list(pairs)
+    with Applications(reached) as applications:
+        while left:
+            for pair in left:
+                done[pair] = applications.exchange(*pair)
+            still = [pair for pair in left if done[pair].refused]
+            if len(still) < len(left):
+                say(f"{len(pairs) - len(still)} of {len(pairs)} pairs have a key")
+            left = still
+            if time.monotonic() > deadline:
+                break
+            if left:
+                time.sleep(_POLL_S)  # noqa: TID251 - asked again within a bound
+    return done
+
+
+def _more_keys(
+    reached: Reached, compared: dict[tuple[str, str], Compared], keys: int, deadline: float, say: Say
+) -> None:
+    """Up to `keys` for each pair, round by round; `refused` says why a pair stopped short."""
+    with Applications(reached) as applications:
+        left = dict(compared)
+        total = sum(one.equal for one in compared.values())
+        while left and time.monotonic() < deadline:
+            gained = 0
+            for pair, so_far in list(left.items()):
+                more = applications.exchange(*pair, number=min(_LARGEST_REQUEST, keys - so_far.equal))
+                so_far.equal += more.equal
+                so_far.mismatches += more.mismatches
+                so_far.missing += more.missing
+                so_far.refused = more.refused
+                gained += more.equal
+                if so_far.equal >= keys:
+                    del left[pair]
+            total += gained
+            say(f"{total} keys compared, {len(left)} pairs to go")
+            if not gained:
+                time.sleep(_POLL_S)  # noqa: TID251 - stock is awaited within a bound

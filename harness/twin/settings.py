@@ -1,0 +1,80 @@
+"""How a network is raised; what the implementations are told besides their connections."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from harness.topology import Module, Pairing, System, Topology
+from qkd.optical.v1.plant_pb2 import PathState
+
+# Two 256-bit keys; on the thinnest link of MadQCI one such block with its pad and its MACs is a second's work.
+RELAY_BLOCK_OCTETS = 64
+LINK_BLOCK_OCTETS = 64
+HIGH_WATER_OCTETS = 64 * 1024
+RELAYED_HIGH_WATER_OCTETS = 512
+
+
+@dataclass(frozen=True)
+class TwinSettings:
+    """How a network is raised.
+
+    Attributes:
+        speed: seconds of the plant's time in a second of the clock; None = time passes only when it is told to.
+        tick_s: length of a tick, seconds of the plant's time.
+        sites_per_process: how many KMEs, or forwarding modules, share a process.
+        seed: of everything that is left to chance but the keys.
+        kme: settings for all KMEs, over those below.
+        forwarder: settings for all forwarding modules, likewise.
+        module: settings for all modules, likewise.
+    """
+
+    speed: float | None = 10.0
+    tick_s: float = 1.0
+    sites_per_process: int = 3
+    seed: int = 0
+    kme: Mapping[str, str] = field(default_factory=dict)
+    forwarder: Mapping[str, str] = field(default_factory=dict)
+    module: Mapping[str, str] = field(default_factory=dict)
+
+    def for_kme(self, relay_saes: tuple[str, ...]) -> dict[str, str]:
+        """Of a KME; `relay_saes` are the forwarding modules' SAE IDs."""
+        return {
+            "link_block_octets": str(LINK_BLOCK_OCTETS),
+            "relay_saes": ",".join(relay_saes),
+            "max_key_size": "65536",
+            "high_water_octets": str(HIGH_WATER_OCTETS),
+            "relayed_high_water_octets": str(RELAYED_HIGH_WATER_OCTETS),
+            **self.kme,
+        }
+
+    def for_forwarder(self) -> dict[str, str]:
+        """Of a forwarding module."""
+        return {"relay_block_octets": str(RELAY_BLOCK_OCTETS), **self.forwarder}
+
+    def for_module(
+        self, topology: Topology, module: Module, system: System | None, paths: Sequence[PathState] = ()
+    ) -> dict[str, str]:
+        """Of a QKD module. `paths` as they are undisturbed, from each transmitter of the system.
+
+        What is published of the system and how the path was then: so that emulated modules give the published
+        average there, and whatever physics says elsewhere.
+        """
+        told: dict[str, str] = {}
+        if system is not None:
+            others = [name for name in system.modules if name != module.id]
+            if topology.maker(module.maker).pairing is Pairing.FIXED and len(others) == 1:
+                told["sold_with"] = others[0]
+            if system.table1_skr_bps is not None and paths:
+                told["measured_skr_bps"] = repr(system.table1_skr_bps)
+                told["nominal_bps"] = repr(system.table1_skr_bps)
+                told["measured_paths"] = ";".join(map(_text, paths))
+                if system.table1_qber is not None:
+                    told["measured_qber"] = repr(system.table1_qber)
+        return {**told, **self.module}
+
+
+def _text(path: PathState) -> str:
+    """Loss (dB), length (km), noise photons (1/s/nm), error probability, joined by commas."""
+    figures = (path.loss_db, path.length_km, path.noise_photons_per_s_nm, path.error_probability)
+    return ",".join(map(repr, figures))

@@ -1,0 +1,424 @@
+"""A whole network, raised from its topology: plant, modules, KMEs, forwarding modules, routes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import grpc
+
+from harness.contract import bearer_metadata
+from harness.hosting import LaunchSpec
+from harness.plant import FibrePlant
+from harness.sdk.server import CHANNEL_OPTIONS, loopback_channel
+from harness.testbed.bed import together
+from harness.testbed.reached import Reached, ReachedKme, ReachedSae
+from harness.topology import Handover, Module, System, Topology, routes
+from harness.twin.account import Ledger, Readings
+from harness.twin.hosts import FORWARDING, KMS, Hosts, makers_of
+from harness.twin.instances import MONITOR, Instances, instance_id
+from harness.twin.layout import Layout, forwarder_sae, lay_out
+from harness.twin.proxy import TcpProxy
+from harness.twin.settings import TwinSettings
+from harness.twin.turns import rounds
+from harness.twin.world import plant_of
+from qkd.device.v1 import module_pb2, module_pb2_grpc
+from qkd.kms.v1 import store_pb2, store_pb2_grpc
+from qkd.node.v1 import forwarding_pb2, forwarding_pb2_grpc
+from qkd.vendor.v1 import vendor_pb2
+
+_CALL_S = 10.0
+# So many instances are raised at a time: more would only wait for each other, and run into the bounds of calls.
+_ABREAST = 16
+
+
+@dataclass(frozen=True)
+class ModuleStatus:
+    """One module as it says it is."""
+
+    module: Module
+    status: module_pb2.GetStatusResponse
+
+    @property
+    def running(self) -> bool:
+        """It makes keys (a hub: it measures)."""
+        return self.status.state in (module_pb2.MODULE_STATE_RUNNING, module_pb2.MODULE_STATE_DEGRADED)
+
+    @property
+    def state(self) -> str:
+        """Its state in one word, upper case."""
+        return module_pb2.ModuleState.Name(self.status.state).removeprefix("MODULE_STATE_")
+
+
+@asynccontextmanager
+async def raise_twin(
+    topology: Topology, specs: Mapping[str, LaunchSpec], settings: TwinSettings | None = None
+) -> AsyncIterator[Twin]:
+    """Raises a network and takes it down afterwards.
+
+    Args:
+        topology: what to raise: all modules of active systems, a KME and a forwarding module a site.
+        specs: how to launch each maker of the topology (by its id), and "reference" and "forwarding".
+        settings: see `TwinSettings`.
+
+    Raises:
+        HostingError: when a process or an instance does not come up.
+        ValueError: the topology has a maker that nobody can launch, or a plant that cannot be.
+    """
+    settings = settings or TwinSettings()
+    layout = lay_out(topology, seed=settings.seed)
+    if missing := sorted({KMS, FORWARDING, *makers_of(topology)} - specs.keys()):
+        raise ValueError(f"{topology.name}: no implementation is installed of {', '.join(missing)}")
+    async with AsyncExitStack() as stack:
+        plan = plant_of(topology, seed=settings.seed)
+        plant = FibrePlant(plan, tick_s=settings.tick_s, speed=settings.speed)
+        hosts = Hosts(layout, specs, settings.sites_per_process)
+        await hosts.launch(stack)
+        await stack.enter_async_context(plant)
+        twin = Twin(layout, settings, plant, hosts)
+        stack.push_async_callback(twin.close)
+        await twin.provision()
+        yield twin
+
+
+class Twin:
+    """A network that is up. Made by `raise_twin`.
+
+    Attributes:
+        layout: what it consists of.
+        plant: the fibre plant, in this process.
+        ledger: what is known of lives that have ended, for the account.
+        rounds: systems that take turns; see `harness.twin.turns`. Empty = all run at once.
+        turn: which round it is.
+    """
+
+    def __init__(self, layout: Layout, settings: TwinSettings, plant: FibrePlant, hosts: Hosts) -> None:
+        self.layout = layout
+        self.plant = plant
+        self.hosts = hosts
+        self.ledger = Ledger()
+        self.rounds = rounds(layout.topology.active_systems)
+        self.turn = 0
+        self._raised = Instances(layout, settings, plant, hosts)
+        self._channels: dict[str, grpc.aio.Channel] = {}
+        self._stores: dict[str, grpc.aio.Channel] = {}
+        self._tapped: dict[tuple[str, str], TcpProxy] = {}
+
+    # -- raising ------------------------------------------------------------------------------------
+
+    async def provision(self) -> None:
+        """Raises everything on hosts that run, joins it and starts the modules.
+
+        Order: what is asked for keys comes before who asks; modules that push come after whom they push to.
+        """
+        up = self._raised
+        for system in {one.id: one for turn in self.rounds for one in turn}.values():
+            for end in system.ends:
+                door = up.doors[system.id, up.kme_at(end)] = TcpProxy()
+                await door.start()
+        modules = self.modules_in_turn()
+        pushing = [module for module in modules if module.handover is Handover.TCP_PUSH]
+        await abreast(up.raise_entropy(generator.id) for generator in self.layout.topology.generators)
+        await abreast(
+            (
+                *(up.raise_forwarder(kme_id) for kme_id in self.layout.sites),
+                *(up.raise_module(one, self._system_of(one)) for one in modules if one not in pushing),
+            )
+        )
+        await abreast(up.raise_kme(kme_id) for kme_id in self.layout.sites)
+        await abreast(up.raise_module(module, self._system_of(module)) for module in pushing)
+        await self.connect()
+        await self.set_routes()
+        await self.start_modules()
+
+    async def connect(self) -> None:
+        """Tells KMEs and forwarding modules where the others are."""
+        kmes = self._raised.kmes
+        await abreast(
+            self.hosts.kme[kme_id].connect_kme(
+                vendor_pb2.ConnectKmeRequest(
+                    instance_id=instance_id("kme", kme_id),
+                    peers=[
+                        vendor_pb2.Peer(kme_id=other, peer_address=kmes[other].peer_address)
+                        for other in (link.peer_of(kme_id) for link in self.layout.links_of(kme_id))
+                    ],
+                )
+            )
+            for kme_id in self.layout.sites
+        )
+        await abreast(self._connect_forwarder(kme_id) for kme_id in self.layout.sites)
+
+    async def _connect_forwarder(self, kme_id: str) -> None:
+        up = self._raised
+        await self.hosts.forwarder[kme_id].connect_forwarder(
+            vendor_pb2.ConnectForwarderRequest(
+                instance_id=instance_id("fwd", kme_id),
+                peers=[
+                    vendor_pb2.ForwarderPeer(
+                        kme_id=other,
+                        sae_id=forwarder_sae(self.layout.sites[other]),
+                        hop_address=self._hop_address(kme_id, other),
+                    )
+                    for other in self.layout.neighbours_of(kme_id)
+                ],
+                kme_grpc_address=up.kmes[kme_id].grpc_address,
+                kme_etsi014_url=up.kmes[kme_id].etsi014_url,
+            )
+        )
+
+    def _hop_address(self, kme_id: str, other: str) -> str:
+        there = self._raised.forwarders[other].hop_address
+        proxy = self._tapped.get((kme_id, other))
+        if proxy is None:
+            return there
+        proxy.open(there)
+        return proxy.address
+
+    async def tap(self, kme_id: str, neighbour: str) -> TcpProxy:
+        """Puts a proxy into the hop of a forwarding module to its neighbour; it stays there."""
+        if (kme_id, neighbour) not in self._tapped:
+            proxy = self._tapped[kme_id, neighbour] = TcpProxy()
+            await proxy.start()
+            await self._connect_forwarder(kme_id)
+        return self._tapped[kme_id, neighbour]
+
+    async def set_routes(self, without: Sequence[str] = (), *, none: bool = False) -> None:
+        """Gives every forwarding module its static routes: shortest by hops.
+
+        Args:
+            without: ids of systems not to count on.
+            none: no routes at all: nothing is relayed any more.
+        """
+        site_of = {kme_id: site.id for kme_id, site in self.layout.sites.items()}
+        kme_of = {site: kme_id for kme_id, site in site_of.items()}
+        left = [system for system in self.layout.topology.systems if system.id not in without and not none]
+        every = routes(replace(self.layout.topology, systems=tuple(left)))
+        relayed = [link for link in self.layout.links if link.relayed]
+
+        async def one(kme_id: str) -> None:
+            table = []
+            for link in relayed:
+                if kme_id not in link.ends:
+                    continue
+                other = link.peer_of(kme_id)
+                paths = every.get((site_of[kme_id], site_of[other]), [])
+                hops = [forwarding_pb2.Path(hops=[kme_of[site] for site in path[1:]]) for path in paths]
+                if hops:
+                    table.append(forwarding_pb2.Route(destination_kme_id=other, paths=hops))
+            await self._forwarding(kme_id, "SetRoutes", forwarding_pb2.SetRoutesRequest(routes=table))
+
+        await abreast(one(kme_id) for kme_id in self.layout.sites)
+
+    async def start_modules(self, only: Iterable[str] | None = None) -> None:
+        """Configures and starts the modules of all systems in turn, receivers and hubs before transmitters.
+
+        Args:
+            only: ids of modules; None = all.
+        """
+        chosen = None if only is None else set(only)
+        words: dict[str, module_pb2.ConfigureRequest] = {}
+        for system in self.systems_in_turn():
+            for name in system.modules:
+                peers = system.transmitters if name == system.receiver else (system.receiver,)
+                if name != system.receiver and len(system.transmitters) > 1:
+                    peers = tuple(other for other in system.transmitters if other != name)
+                if chosen is None or name in chosen:
+                    words[name] = module_pb2.ConfigureRequest(peer_module_ids=peers, channel=system.channel)
+        await abreast(self.module(name, "Configure", request) for name, request in words.items())
+        first = {system.receiver for system in self.systems_in_turn()}
+        for names in (words.keys() & first, words.keys() - first):
+            await abreast(self.module(name, "Start", module_pb2.StartRequest()) for name in names)
+
+    # -- asking -------------------------------------------------------------------------------------
+
+    @property
+    def reached(self) -> Reached:
+        """How applications reach the KMEs."""
+        up = self._raised
+        kmes = tuple(ReachedKme(name, it.etsi014_url, it.grpc_address or None) for name, it in up.kmes.items())
+        saes = tuple(
+            ReachedSae(sae, kme_id, up.wallet.sae(sae).certificate_pem, up.wallet.sae(sae).private_key_pem)
+            for kme_id, site in self.layout.sites.items()
+            for sae in site.saes
+        )
+        return Reached(up.wallet.trust_pem, kmes, saes)
+
+    def systems_in_turn(self) -> list[System]:
+        """Active systems that run now, or could."""
+        waiting = {system.id for turn in self.rounds for system in turn}
+        if self.rounds:
+            waiting -= {system.id for system in self.rounds[self.turn]}
+        return [system for system in self.layout.topology.active_systems if system.id not in waiting]
+
+    def modules_in_turn(self) -> list[Module]:
+        """The modules of these."""
+        names = dict.fromkeys(name for system in self.systems_in_turn() for name in system.modules)
+        return [self.layout.topology.module(name) for name in names]
+
+    async def module(self, module_id: str, method: str, request: Any) -> Any:
+        """Calls qkd.device.v1 of a module.
+
+        Raises:
+            grpc.aio.AioRpcError: it refuses or does not answer.
+        """
+        address = self._raised.modules[module_id].control_address
+        stub: Any = module_pb2_grpc.QkdModuleServiceStub(self._channel(address))
+        return await _call(stub, method, request, self._raised.tokens[module_id])
+
+    async def statuses(self) -> list[ModuleStatus]:
+        """Of all modules in turn."""
+        modules = self.modules_in_turn()
+        answers = await asyncio.gather(
+            *(self.module(module.id, "GetStatus", module_pb2.GetStatusRequest()) for module in modules)
+        )
+        return [ModuleStatus(module, answer) for module, answer in zip(modules, answers, strict=True)]
+
+    async def forwarding(self, kme_id: str) -> forwarding_pb2.GetForwardingResponse:
+        """What the forwarding module of a site has done."""
+        request = forwarding_pb2.GetForwardingRequest()
+        return cast(forwarding_pb2.GetForwardingResponse, await self._forwarding(kme_id, "GetForwarding", request))
+
+    async def store(self, kme_id: str) -> store_pb2.GetStoreResponse:
+        """The account of a KME."""
+        address = self._raised.kmes[kme_id].grpc_address
+        if address not in self._stores:
+            monitor = self._raised.wallet.sae(MONITOR)
+            credentials = grpc.ssl_channel_credentials(
+                self._raised.wallet.trust_pem, monitor.private_key_pem, monitor.certificate_pem
+            )
+            self._stores[address] = grpc.aio.secure_channel(address, credentials, CHANNEL_OPTIONS)
+        stub: Any = store_pb2_grpc.StoreServiceStub(self._stores[address])
+        answer = await stub.GetStore(store_pb2.GetStoreRequest(), timeout=_CALL_S, wait_for_ready=True)
+        return cast(store_pb2.GetStoreResponse, answer)
+
+    async def readings(self) -> Readings:
+        """All accounts there are, as they are now."""
+        names = list(self.layout.sites)
+        statuses = await self.statuses()
+        stores = await asyncio.gather(*map(self.store, names))
+        forwarders = await asyncio.gather(*map(self.forwarding, names))
+        return Readings(
+            {one.module.id: one.status for one in statuses},
+            dict(zip(names, stores, strict=True)),
+            dict(zip(names, forwarders, strict=True)),
+        )
+
+    async def close(self) -> None:
+        """Closes channels and proxies."""
+        for channel in (*self._channels.values(), *self._stores.values()):
+            await channel.close()
+        for proxy in (*self._raised.doors.values(), *self._tapped.values()):
+            await proxy.stop()
+
+    # -- what happens to it --------------------------------------------------------------------------
+
+    async def restart_maker(self, maker: str) -> None:
+        """Kills (SIGKILL) the process of a maker and brings its modules up again; their stores are lost."""
+        host = self.hosts.maker[maker]
+        modules = [module for module in self.modules_in_turn() if module.maker == maker]
+        for one in await self.statuses():
+            if one.module.maker == maker:
+                self.ledger.module_crashed(one.module.id, one.status)
+        await host.restart()
+        up = self._raised
+        await abreast(up.raise_entropy(one.id) for one in self.layout.topology.generators if one.maker == maker)
+        await abreast(up.raise_module(module, self._system_of(module)) for module in modules)
+        await self.start_modules([module.id for module in modules])
+
+    async def restart_kme(self, kme_id: str) -> None:
+        """Kills (SIGKILL) the process of a KME and brings all its KMEs up again on the stores that they left."""
+        host = self.hosts.kme[kme_id]
+        _, kmes, _ = self.hosts.sharing(host)
+        self.ledger.kmes_crashed(kmes)
+        await host.restart()
+        await abreast(self._raised.raise_kme(name) for name in kmes)
+        await self.connect()
+
+    async def restart_forwarder(self, kme_id: str) -> None:
+        """Kills (SIGKILL) the process of a forwarding module and brings all of its modules up again."""
+        host = self.hosts.forwarder[kme_id]
+        _, _, names = self.hosts.sharing(host)
+        for name in names:
+            self.ledger.forwarder_crashed(name, await self.forwarding(name))
+        await host.restart()
+        await abreast(self._raised.raise_forwarder(name) for name in names)
+        await self.connect()
+        await self.set_routes()
+
+    async def next_turn(self) -> None:
+        """The next round of systems that share modules: who is not in it leaves the plant, who is comes.
+
+        Keys that are ready are handed over first; what a KME does not take within a bound is destroyed, as a module
+        does with another peer's keys.
+        """
+        leaving = {module.id: module for turn in [self.rounds[self.turn]] for module in self._modules_of(turn)}
+        for name in leaving:
+            await self.module(name, "Stop", module_pb2.StopRequest())
+        await self._handed_over(leaving)
+        going = self.rounds[self.turn]
+        self.turn = (self.turn + 1) % len(self.rounds)
+        staying = {module.id for module in self._modules_of(self.rounds[self.turn])}
+        up = self._raised
+        for system in going:
+            for end in system.ends:
+                await up.doors[system.id, up.kme_at(end)].shut()
+        for name, module in leaving.items():
+            if name not in staying:
+                status = await self.module(name, "GetStatus", module_pb2.GetStatusRequest())
+                self.ledger.module_ended(name, status)
+                await self.hosts.maker[module.maker].release_instance(instance_id("module", name))
+                del up.modules[name]
+        for system in self.rounds[self.turn]:
+            for module in self._modules_of([system]):
+                if module.id not in up.modules:
+                    await up.raise_module(module, system)
+                up.open_door(module, system)
+        await self.start_modules(staying)
+
+    # -- parts --------------------------------------------------------------------------------------
+
+    async def _handed_over(self, names: Iterable[str], bound_s: float = 3.0) -> None:
+        """Waits until modules have nothing left, or no more is taken."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + bound_s
+        while loop.time() < until:
+            left = [await self.module(name, "GetStatus", module_pb2.GetStatusRequest()) for name in names]
+            if not any(status.in_store_bits for status in left):
+                return
+            await asyncio.sleep(0.1)
+
+    def _modules_of(self, systems: Iterable[System]) -> list[Module]:
+        names = dict.fromkeys(name for system in systems for name in system.modules)
+        return [self.layout.topology.module(name) for name in names]
+
+    def _system_of(self, module: Module) -> System | None:
+        return next((s for s in self.systems_in_turn() if module.id in s.modules), None)
+
+    def _channel(self, address: str) -> grpc.aio.Channel:
+        if address not in self._channels:
+            self._channels[address] = loopback_channel(address)
+        return self._channels[address]
+
+    async def _forwarding(self, kme_id: str, method: str, request: Any) -> Any:
+        address = self._raised.forwarders[kme_id].control_address
+        stub: Any = forwarding_pb2_grpc.ForwardingServiceStub(self._channel(address))
+        return await _call(stub, method, request, self._raised.tokens[f"fwd {kme_id}"])
+
+
+async def abreast(work: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Does all of it, a few at a time; the first failure cancels the rest and is raised as it is."""
+    places = asyncio.Semaphore(_ABREAST)
+
+    async def one(coroutine: Coroutine[Any, Any, None]) -> None:
+        async with places:
+            await coroutine
+
+    await together(one(coroutine) for coroutine in work)
+
+
+async def _call(stub: Any, method: str, request: Any, token: str) -> Any:
+    # A server that was just restarted is dialled anew; until then a channel fails at once.
+    return await getattr(stub, method)(request, metadata=bearer_metadata(token), timeout=_CALL_S, wait_for_ready=True)

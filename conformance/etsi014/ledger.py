@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 
-from conformance.etsi014.quality import Specimen
+from conformance.quality import Specimen
 from harness.wire.etsi014 import Answer, KmeIdentity, SaeClient
 
 

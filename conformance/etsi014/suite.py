@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Final
 
-from conformance import pytest_plugin
+from conformance import pytest_plugin, quality
 from conformance.etsi014 import survey
 from harness.campaign.campaign import Campaign, Options
 from harness.campaign.case import CaseSpec
 from harness.campaign.ics import IcsValue
 from harness.campaign.register import Register
 from harness.campaign.suite import Survey
+from harness.testbed.blocking import BlockingHost
 from harness.testbed.reached import Reached
 from harness.wire.evidence import EvidenceLog
 
@@ -29,12 +31,13 @@ class Etsi014Suite:
 
     name = "etsi014"
     title = "ETSI GS QKD 014 V1.1.1, key delivery API, KME role"
+    role = "kme"
     claims: Final[Mapping[str, tuple[type, str]]] = survey.CLAIMS
 
     @property
-    def sources(self) -> Path:
-        """The folder with the register and the cases."""
-        return _HERE
+    def sources(self) -> tuple[Path, ...]:
+        """The folders with the register, the cases, and what they judge keys by."""
+        return (_HERE, Path(quality.__file__).parent)
 
     def register(self) -> Register:
         """The requirement register."""
@@ -43,6 +46,19 @@ class Etsi014Suite:
     def specs(self) -> tuple[CaseSpec, ...]:
         """All cases, without running any."""
         return _specs()
+
+    @contextmanager
+    def bench(
+        self, host: BlockingHost, *, variant: str = "", settings: Mapping[str, str] | None = None
+    ) -> Iterator[Reached]:
+        """Two KMEs with three SAEs."""
+        with host.bed(variant=variant, settings=settings) as bed:
+            yield bed.reached
+
+    def bindings(self, reached: Reached) -> tuple[str, ...]:
+        """HTTPS, and gRPC where every KME offers it."""
+        grpc = all(kme.grpc_address for kme in reached.kmes)
+        return ("https", "grpc") if grpc else ("https",)
 
     def survey(
         self, reached: Reached, claims: Mapping[str, IcsValue], options: Options, evidence: EvidenceLog

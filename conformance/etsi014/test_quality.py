@@ -7,7 +7,7 @@ from typing import Final
 from conformance.etsi014 import limits
 from conformance.etsi014.ledger import KeyLedger
 from conformance.etsi014.pair import Pair
-from conformance.etsi014.quality import LEAST_BITS, Property, Sample, judge, power, shortage
+from conformance.quality import LEAST_BITS, Property, Sample, judge, power, shortage
 from harness.campaign.case import case
 from harness.campaign.check import Check, Inconclusive
 from harness.campaign.ics import Ics

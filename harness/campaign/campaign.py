@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from harness.campaign.case import CaseSpec
 from harness.campaign.check import Check, Inconclusive, Verdict, worst
@@ -13,7 +14,6 @@ from harness.campaign.events import CaseFinished, CaseStarted, Listener, Planned
 from harness.campaign.ics import Ics
 from harness.campaign.plan import Allowance, Plan, PlannedCase, make_plan
 from harness.campaign.register import Profile, Register
-from harness.testbed.reached import Reached
 from harness.wire.evidence import EvidenceLog
 from harness.wire.purse import BudgetExhausted, Purse
 from qkd.run.v1.run_record_pb2 import Exchange
@@ -42,12 +42,15 @@ class Options:
 
 @dataclass
 class Campaign:
-    """What the cases of one suite share. Made by `harness.campaign.run`, used by the pytest plug-in."""
+    """What the cases of one suite share. Made by `harness.campaign.run`, used by the pytest plug-in.
+
+    `reached` is what the suite's own `bench` gave, or what a target file describes.
+    """
 
     suite: str
     register: Register
     ics: Ics
-    reached: Reached
+    reached: Any
     allowance: Allowance
     options: Options
     emit: Listener

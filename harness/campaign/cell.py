@@ -21,9 +21,8 @@ from harness.campaign.ics import IcsValue
 from harness.campaign.run import Subject, run_campaign
 from harness.campaign.suite import Suite, find_suites
 from harness.hosting import HostingError, LaunchSpec, ProgramDigest
-from harness.testbed.blocking import BlockingHost
+from harness.testbed.blocking import BlockingHost, blocking_host
 from harness.testbed.pair import raise_pair
-from harness.testbed.reached import Reached
 from qkd.run.v1 import run_record_pb2 as pb
 from qkd.vendor.v1.vendor_pb2 import DescribeResponse
 
@@ -41,7 +40,7 @@ class Cell:
     Attributes:
         name: what to call it.
         spec: the process to launch.
-        suites: names of suites.
+        suites: names of suites, which share a bench.
         subject: what the record says of it, and what is allowed; what the implementation says of itself fills gaps.
         options: how the campaign is run; its bindings are cut down to those that are offered.
         variant: what to raise of the implementation; empty = the product itself.
@@ -63,7 +62,7 @@ class Cell:
 class Raised:
     """A cell's implementation that is up, what it said of itself, and what was run."""
 
-    reached: Reached
+    reached: Any
     description: DescribeResponse
     digests: tuple[ProgramDigest, ...]
 
@@ -73,9 +72,14 @@ def raised(cell: Cell) -> Iterator[Raised]:
     """Launch the implementation of ``cell`` in processes of its own; end them afterwards.
 
     Raises:
+        CellError: a suite is not installed.
         HostingError: it does not come up.
     """
-    made = raise_pair(cell.spec, variant=cell.variant, settings=cell.settings, separate_processes=not cell.shared)
+    if cell.shared:
+        with blocking_host(cell.spec) as one, raised_on(one, cell) as up:
+            yield up
+        return
+    made = raise_pair(cell.spec, variant=cell.variant, settings=cell.settings, separate_processes=True)
     with (
         start_blocking_portal("asyncio", {"loop_factory": uvloop.new_event_loop}) as portal,
         portal.wrap_async_context_manager(made) as bed,
@@ -89,10 +93,12 @@ def raised_on(host: BlockingHost, cell: Cell) -> Iterator[Raised]:
     """Raise ``cell`` on a process that is up already; its instances alone are ended afterwards.
 
     Raises:
+        CellError: a suite is not installed.
         HostingError: it does not come up.
     """
-    with host.bed(variant=cell.variant, settings=cell.settings) as bed:
-        yield Raised(bed.reached, host.host.description, host.digests)
+    first = _suites(cell.suites)[0]  # the suites of a cell share their bench
+    with first.bench(host, variant=cell.variant, settings=cell.settings) as reached:
+        yield Raised(reached, host.host.description, host.digests)
 
 
 def run_cell(cell: Cell) -> bytes:
@@ -116,14 +122,10 @@ def run_raised(cell: Cell, up: Raised, listeners: Sequence[Listener] = ()) -> pb
         SuiteUnreachable: the implementation does not answer well enough to start.
     """
     subject = introduced(cell.subject, up, cell.variant)
-    options = replace(cell.options, bindings=offered(up.reached, cell.options.bindings))
-    return run_campaign(subject, up.reached, _suites(cell.suites), options, listeners)
-
-
-def offered(reached: Reached, wanted: Sequence[str] = _BINDINGS) -> tuple[str, ...]:
-    """The bindings among ``wanted`` that every KME offers."""
-    there = {"https"} | ({"grpc"} if all(kme.grpc_address for kme in reached.kmes) else set())
-    return tuple(binding for binding in wanted if binding in there)
+    suites = _suites(cell.suites)
+    there = suites[0].bindings(up.reached)
+    options = replace(cell.options, bindings=tuple(one for one in cell.options.bindings if one in there))
+    return run_campaign(subject, up.reached, suites, options, listeners)
 
 
 def introduced(subject: Subject, up: Raised, variant: str) -> Subject:

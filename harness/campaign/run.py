@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from harness.campaign.campaign import Campaign, Options
 from harness.campaign.events import Event, Listener, SuiteFinished, Surveyed
@@ -17,7 +18,6 @@ from harness.campaign.ics import IcsValue
 from harness.campaign.plan import Allowance
 from harness.campaign.recorder import Recorder
 from harness.campaign.suite import Suite
-from harness.testbed.reached import Reached
 from harness.wire.evidence import EvidenceLog
 from harness.wire.purse import Purse
 from qkd.run.v1 import run_record_pb2 as pb
@@ -41,12 +41,14 @@ class Subject:
 
 def run_campaign(
     subject: Subject,
-    reached: Reached,
+    reached: Any,
     suites: Sequence[Suite],
     options: Options,
     listeners: Sequence[Listener] = (),
 ) -> pb.RunRecord:
-    """Survey, plan and run ``suites`` on ``reached``. Ctrl-C ends it early, with what had run by then in the record.
+    """Survey, plan and run ``suites`` on ``reached``, which is what their `Suite.bench` gives.
+
+    Ctrl-C ends it early, with what had run by then in the record.
 
     Raises:
         SuiteUnreachable: the implementation does not answer well enough to start.
@@ -76,7 +78,7 @@ def run_campaign(
     return record
 
 
-def _run_suite(suite: Suite, subject: Subject, reached: Reached, options: Options, emit: Listener) -> bool:
+def _run_suite(suite: Suite, subject: Subject, reached: Any, options: Options, emit: Listener) -> bool:
     evidence = EvidenceLog(Purse(subject.allowance.key_budget))
     survey = suite.survey(reached, subject.claims.get(suite.name, {}), options, evidence)
     register = suite.register()
@@ -104,7 +106,7 @@ def _fill_harness(harness: pb.Harness, suites: Sequence[Suite]) -> None:
     harness.version = version("qkd-harness")
     harness.python = platform.python_version()
     harness.platform = platform.platform()
-    harness.suite_digest = digest_of(*(suite.sources for suite in suites))
+    harness.suite_digest = digest_of(*(folder for suite in suites for folder in suite.sources))
     for name in _LIBRARIES:
         harness.libraries[name] = version(name)
 

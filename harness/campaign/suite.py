@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from harness.campaign.campaign import Campaign, Options
 from harness.campaign.case import CaseSpec
 from harness.campaign.ics import Ics, IcsValue
 from harness.campaign.register import Register
-from harness.testbed.reached import Reached
+from harness.testbed.blocking import BlockingHost
 from harness.wire.evidence import EvidenceLog
 
 GROUP = "qkd_harness.suites"
@@ -32,14 +33,20 @@ class Survey:
 
 
 class Suite(Protocol):
-    """A conformance suite. Third parties' suites join by the entry-point group ``qkd_harness.suites``."""
+    """A conformance suite. Third parties' suites join by the entry-point group ``qkd_harness.suites``.
+
+    Attributes:
+        role: what it tests, a word of ``DescribeResponse.roles``: "kme", "module", "forwarder", … Several, joined by
+            "+", are those that one process has to offer together.
+    """
 
     name: str
     title: str
+    role: str
 
     @property
-    def sources(self) -> Path:
-        """The folder with the register and the cases (its digest goes into the record)."""
+    def sources(self) -> tuple[Path, ...]:
+        """The folders with the register, the cases and what they share (their digest goes into the record)."""
         ...
 
     def register(self) -> Register:
@@ -50,9 +57,20 @@ class Suite(Protocol):
         """All cases, without running any."""
         ...
 
-    def survey(
-        self, reached: Reached, claims: Mapping[str, IcsValue], options: Options, evidence: EvidenceLog
-    ) -> Survey:
+    def bench(
+        self, host: BlockingHost, *, variant: str = "", settings: Mapping[str, str] | None = None
+    ) -> AbstractContextManager[Any]:
+        """Raise what the suite tests on a process that runs, and release it afterwards.
+
+        What it gives is this suite's own: it comes back in `survey`, `bindings` and `Campaign.reached`.
+        """
+        ...
+
+    def bindings(self, reached: Any) -> tuple[str, ...]:
+        """The bindings that what was raised or attached offers."""
+        ...
+
+    def survey(self, reached: Any, claims: Mapping[str, IcsValue], options: Options, evidence: EvidenceLog) -> Survey:
         """Look at the implementation, drawing no key.
 
         Raises:

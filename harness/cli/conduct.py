@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness.campaign.baseline import Baseline, apply_baseline, load_baseline
 from harness.campaign.campaign import Options
-from harness.campaign.cell import Cell, Raised, introduced, offered, raised
+from harness.campaign.cell import Cell, Raised, introduced, raised
 from harness.campaign.events import Listener
 from harness.campaign.plan import Allowance, case_id, matches
 from harness.campaign.register import Profile
@@ -25,10 +25,10 @@ from harness.cli.progress import Progress
 from harness.cli.reports import write_reports
 from harness.cli.troubles import exit_code
 from harness.cli.vendors import launch_of
+from harness.document.problem import closest
 from harness.hosting import HostingError
 from harness.target import FileError, Target, load_target
 from harness.target.attach import attached, described
-from harness.target.problem import closest
 from harness.testbed.reached import Reached
 from qkd.run.v1 import run_record_pb2 as pb
 
@@ -124,7 +124,7 @@ def _certify(target: Target, order: Order, baseline: Baseline | None, replay: li
 
 
 def _run(ready: _Ready, suites: Sequence[Suite], options: Options, listeners: Sequence[Listener]) -> pb.RunRecord:
-    options = replace(options, bindings=offered(ready.reached))
+    options = replace(options, bindings=suites[0].bindings(ready.reached))
     return run_campaign(ready.subject, ready.reached, suites, options, listeners)
 
 

@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from harness.cli.catalogue import Specimen
     from harness.cli.judging import Judgement, Score
     from harness.hosting import LaunchSpec
+    from qkd.vendor.v1.vendor_pb2 import DescribeResponse
 
     Runner = Callable[[Sequence[Cell], int], Iterator[Done]]
 
 
+_LAUNCHED = 4  # implementations that are asked at the same time what they are
 _EVERY = 10  # implementations between two lines of progress
 
 
@@ -57,9 +59,9 @@ def selfcheck(
     A fault counts as caught only when a requirement that its collection names is found broken. A correct variant
     counts as blamed when its verdict is anything but conformant: a failure, inconclusive, an error, not reached.
 
-    What is run: the bundled reference, and every installed implementation whose description has a catalogue
-    (ics.selfcheck). Exit code 1 when a fault was missed or a correct variant blamed, 3 when the harness itself failed
-    on one of them.
+    What is run: every installed implementation that plays the suite's role (DescribeResponse.roles): those with a
+    catalogue (ics.selfcheck) by what stands there, the others as one correct implementation. Exit code 1 when a fault
+    was missed or a correct variant blamed, 3 when the harness itself failed on one of them.
     """
     from harness.campaign.pool import run_cells
     from harness.cli.console import print_json
@@ -85,30 +87,40 @@ def gather(suite: Suite, commands: Sequence[str] = ()) -> list[Specimen]:
     Raises:
         UserError: a collection cannot be started, or what it says of itself does not fit.
     """
+    from concurrent.futures import ThreadPoolExecutor
+
     from harness.cli.catalogue import specimens_of, unique
+
+    found: list[Specimen] = []
+    requirements = list(suite.register())
+    specs = _commanded(commands) if commands else _installed()
+    with ThreadPoolExecutor(max_workers=_LAUNCHED) as launches:
+        described = list(launches.map(_described, specs))
+    for spec, said in zip(specs, described, strict=True):
+        if commands or set(suite.role.split("+")) <= set(said.roles):
+            found += specimens_of(spec, said, suite.name, requirements)
+    return unique(found)
+
+
+def _described(spec: LaunchSpec) -> DescribeResponse:
+    """What an implementation says of itself; raises `UserError` when it cannot be started."""
     from harness.cli.exits import UserError
     from harness.hosting import HostingError
     from harness.testbed.blocking import blocking_host
 
-    found: list[Specimen] = []
-    requirements = list(suite.register())
-    for spec in _commanded(commands) if commands else _installed():
-        try:
-            with blocking_host(spec) as host:
-                said = host.host.description
-        except HostingError as wrong:
-            raise UserError(f"{spec.name} cannot be checked: {wrong}") from None
-        found += specimens_of(spec, said, suite.name, requirements)
-    return unique(found)
+    try:
+        with blocking_host(spec) as host:
+            return host.host.description
+    except HostingError as wrong:
+        raise UserError(f"{spec.name} cannot be checked: {wrong}") from None
 
 
 def _installed() -> list[LaunchSpec]:
-    """The bundled reference, and whatever has variants: those may have a catalogue."""
-    from harness.cli.vendors import variants_of, vendor_entry, vendor_names
+    """Whatever is installed; only those whose role is the suite's are used."""
+    from harness.cli.vendors import vendor_entry, vendor_names
     from harness.hosting import LaunchSpec
 
-    names = [name for name in vendor_names() if name == "reference" or variants_of(name)]
-    return [LaunchSpec(vendor_entry(name).argv(), name=name) for name in names]
+    return [LaunchSpec(vendor_entry(name).argv(), name=name) for name in vendor_names()]
 
 
 def _commanded(commands: Sequence[str]) -> list[LaunchSpec]:
@@ -131,7 +143,7 @@ def _chosen(specimens: list[Specimen], only: Sequence[str]) -> list[Specimen]:
     from fnmatch import fnmatchcase
 
     from harness.cli.exits import UserError
-    from harness.target.problem import closest
+    from harness.document.problem import closest
 
     names = [specimen.name for specimen in specimens]
     for pattern in only:

@@ -86,6 +86,11 @@ class BlockingHost:
         """See `Host.log_tail`."""
         return self.host.log_tail()
 
+    @property
+    def portal(self) -> BlockingPortal:
+        """The thread in which everything of it runs."""
+        return self._portal
+
     @contextmanager
     def bed(
         self,

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from conformance.etsi014.quality import LEAST_BITS, Property, Sample, Specimen, frequency, judge, power, shortage
-from conformance.etsi014.quality.battery import ALPHA, FALSE_ALARM, TESTS, detectable_bias, oddities
-from conformance.etsi014.quality.bounds import at_least, collision, dispersion, least, two_sided, uneven
-from conformance.etsi014.quality.repetition import shortest_register
+from conformance.quality import LEAST_BITS, Property, Sample, Specimen, frequency, judge, power, shortage
+from conformance.quality.battery import ALPHA, FALSE_ALARM, TESTS, detectable_bias, oddities
+from conformance.quality.bounds import at_least, collision, dispersion, least, two_sided, uneven
+from conformance.quality.repetition import shortest_register
 
 NAMES = ("sae-1", "sae-2", "kme-a", "kme-b")
 Keys = list[bytes]

@@ -75,7 +75,7 @@ def test_cases_are_well_formed() -> None:
 
 def test_the_table_of_profiles_agrees_with_the_register() -> None:
     checked = 0
-    for line in (SUITE.sources / "PROFILES.md").read_text(encoding="utf-8").splitlines():
+    for line in (SUITE.sources[0] / "PROFILES.md").read_text(encoding="utf-8").splitlines():
         cells = line.split("|")[2:-1]
         if len(cells) != 3 or not line.startswith("| "):
             continue

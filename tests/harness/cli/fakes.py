@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from harness.campaign.campaign import Campaign, Options, RunningCase
@@ -13,6 +14,7 @@ from harness.campaign.check import Inconclusive
 from harness.campaign.ics import Claim, Ics, IcsValue, Origin
 from harness.campaign.register import Register, Requirement, Standing, Strictness
 from harness.campaign.suite import SuiteUnreachable, Survey
+from harness.testbed.blocking import BlockingHost
 from harness.testbed.reached import Reached
 from harness.wire.evidence import EvidenceLog
 from qkd.run.v1.run_record_pb2 import Exchange
@@ -46,7 +48,8 @@ class FakeSuite:
     name = "etsi014"
     title = "a fake suite"
     claims: Mapping[str, tuple[type, str]] = {"multicast": (bool, "whether it can")}
-    sources = Path(__file__).parent / "nothing"
+    sources = (Path(__file__).parent / "nothing",)
+    role = "kme"
 
     def __init__(
         self,
@@ -81,6 +84,18 @@ class FakeSuite:
     def specs(self) -> tuple[CaseSpec, ...]:
         """See `CASES`."""
         return CASES
+
+    @contextmanager
+    def bench(
+        self, host: BlockingHost, *, variant: str = "", settings: Mapping[str, str] | None = None
+    ) -> Iterator[Reached]:
+        """As of the suite for ETSI GS QKD 014."""
+        with host.bed(variant=variant, settings=settings) as bed:
+            yield bed.reached
+
+    def bindings(self, reached: Reached) -> tuple[str, ...]:
+        """As of the suite for ETSI GS QKD 014."""
+        return ("https", "grpc") if all(kme.grpc_address for kme in reached.kmes) else ("https",)
 
     def survey(
         self, reached: Reached, claims: Mapping[str, IcsValue], options: Options, evidence: EvidenceLog

@@ -10,9 +10,9 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from conformance.etsi014.quality.bounds import at_least, collision, least
-from conformance.etsi014.quality.oddity import Oddity
-from conformance.etsi014.quality.sample import WINDOW, Counts, Group, Octets, Sample, Windows, Words, octet_windows
+from conformance.quality.bounds import at_least, collision, least
+from conformance.quality.oddity import Oddity
+from conformance.quality.sample import WINDOW, Counts, Group, Octets, Sample, Windows, Words, octet_windows
 
 _LEAST_FREEDOM = 48
 _MOST_LAG = 64

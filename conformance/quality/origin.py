@@ -14,9 +14,9 @@ from uuid import UUID
 import numpy as np
 import numpy.typing as npt
 
-from conformance.etsi014.quality.bounds import collision
-from conformance.etsi014.quality.oddity import Oddity
-from conformance.etsi014.quality.sample import Sample, Specimen, octet_windows
+from conformance.quality.bounds import collision
+from conformance.quality.oddity import Oddity
+from conformance.quality.sample import Sample, Specimen, octet_windows
 
 _USUAL = (hashlib.md5, hashlib.sha256)
 _FAST = (*_USUAL, hashlib.sha1, hashlib.sha512)

@@ -8,9 +8,9 @@ import zlib
 
 import numpy as np
 
-from conformance.etsi014.quality.bounds import Reals, at_least, dispersion, least, spread, two_sided, uneven
-from conformance.etsi014.quality.oddity import Oddity
-from conformance.etsi014.quality.sample import Counts, Group, Octets, Sample
+from conformance.quality.bounds import Reals, at_least, dispersion, least, spread, two_sided, uneven
+from conformance.quality.oddity import Oddity
+from conformance.quality.sample import Counts, Group, Octets, Sample
 
 _BLOCK = 64
 _LAGS = (*range(1, 65), *range(72, 513, 8))

@@ -14,10 +14,10 @@ from enum import StrEnum
 from functools import partial
 from typing import Any
 
-from conformance.etsi014.quality import frequency, origin, repetition
-from conformance.etsi014.quality.bounds import at_least
-from conformance.etsi014.quality.oddity import Oddity
-from conformance.etsi014.quality.sample import Sample
+from conformance.quality import frequency, origin, repetition
+from conformance.quality.bounds import at_least
+from conformance.quality.oddity import Oddity
+from conformance.quality.sample import Sample
 
 FALSE_ALARM = 5e-7
 """Probability at most that a campaign blames honest keys."""

@@ -1,0 +1,35 @@
+"""The collection of faulty nodes describes itself as the selfcheck reads it."""
+
+from __future__ import annotations
+
+from google.protobuf.json_format import ParseDict
+from google.protobuf.struct_pb2 import Struct
+
+from conformance.node.suite import SUITE
+from harness.cli.catalogue import specimens_of
+from harness.hosting import LaunchSpec
+from qkd.vendor.v1.vendor_pb2 import DescribeResponse
+from vendors.faulty_nodes.entry import ENTRY
+from vendors.faulty_nodes.vendor import FaultyNodes
+from vendors.reference.node.vendor import NodeVendor
+
+SPEC = LaunchSpec(ENTRY.argv(), name=ENTRY.name)
+
+
+def described(vendor: NodeVendor) -> DescribeResponse:
+    ics = ParseDict(vendor.ics(), Struct())
+    return DescribeResponse(name=vendor.name, roles=vendor.roles, variants=vendor.variants, ics=ics)
+
+
+def test_every_variant_is_a_fault_that_names_what_it_breaks_or_is_lawful() -> None:
+    specimens = specimens_of(SPEC, described(FaultyNodes()), "node", SUITE.register())
+    assert {one.name for one in specimens} == set(ENTRY.variants())
+    assert sum(one.faulty for one in specimens) >= 12
+    assert sum(not one.faulty for one in specimens) >= 4
+    assert all(one.about.endswith(".") for one in specimens if one.faulty)
+
+
+def test_the_reference_node_is_one_correct_implementation_of_this_suite_alone() -> None:
+    said = described(NodeVendor())
+    assert [one.name for one in specimens_of(SPEC, said, "node", SUITE.register())] == ["reference-node"]
+    assert specimens_of(SPEC, said, "etsi014", ()) == []

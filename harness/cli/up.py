@@ -12,17 +12,28 @@ if TYPE_CHECKING:
 
     from harness.hosting import LaunchSpec
     from harness.topology import Topology
-    from harness.twin.check import Checked
+    from harness.twin.check import Checked, Wanted
     from harness.twin.measure import Cost
     from harness.twin.settings import TwinSettings
 
 _T = TypeVar("_T")
+# How long systems that share modules run before others do.
+_TURN_S = 20.0
 
 
 @click.command()
 @click.argument("scenario")
 @click.option("--check", is_flag=True, help="Let every two sites exchange keys, say what came of it, and stop.")
 @click.option("--keys", type=click.IntRange(1), default=1, show_default=True, help="With --check: for each pair.")
+@click.option("--keys-in-all", type=click.IntRange(1), help="With --check: for all pairs, as far as their links give.")
+@click.option(
+    "--hours",
+    type=click.FloatRange(0, min_open=True),
+    help="With --check: let so much of the network's time pass, then account for every bit.",
+)
+@click.option(
+    "--faults", is_flag=True, help="Cut, crash and tamper, one after the other, say what came of it, and stop."
+)
 @click.option(
     "--speed",
     type=click.FloatRange(0.1, 1000),
@@ -34,40 +45,49 @@ _T = TypeVar("_T")
 @click.option(
     "--sites-per-process",
     type=click.IntRange(1),
-    default=3,
-    show_default=True,
-    help="How many KMEs, or forwarding modules, share a process.",
+    help="How many KMEs, or forwarding modules, share a process.  [default: 3; more in large networks]",
 )
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     help="Without --check: where certificates and addresses are written.  [default: out/up]",
 )
-@click.option("--json", "as_json", is_flag=True, help="With --check: one JSON object on stdout, the rest on stderr.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="With --check or --faults: one JSON object on stdout, the rest on stderr."
+)
 def up(
     *,
     scenario: str,
     check: bool,
     keys: int,
+    keys_in_all: int | None,
+    hours: float | None,
+    faults: bool,
     speed: float,
     wait: float,
-    sites_per_process: int,
+    sites_per_process: int | None,
     out: Path | None,
     as_json: bool,
 ) -> int:
     """Raise SCENARIO (a name that ``list scenarios`` shows, or a topology file) and keep it up until Ctrl-C.
 
-    Exit code with --check: 0 when every system makes keys and every pair of sites has equal ones, else 1.
+    Exit code with --check: 0 when every system makes keys, every pair of sites has equal ones and every bit is
+    accounted for, else 1. With --faults: 0 when no wrong key was delivered, all came back, and every bit is
+    accounted for after each fault, else 1.
     """
     from harness.cli.exits import ExitCode, UserError
     from harness.hosting import HostingError
     from harness.twin.settings import TwinSettings
 
     topology = _loaded(scenario)
-    settings = TwinSettings(speed=speed, sites_per_process=sites_per_process)
+    settings = TwinSettings(speed=speed, sites_per_process=sites_per_process or 0)
     try:
+        if faults:
+            return _faults(topology, settings, wait_s=wait, as_json=as_json)
         if check:
-            return _checked(topology, settings, keys=keys, wait_s=wait, as_json=as_json)
+            return _checked(
+                topology, settings, wanted=_wanted(keys, keys_in_all), hours=hours, wait_s=wait, as_json=as_json
+            )
         _kept_up(topology, settings, wait_s=wait, out=out or Path("out/up"))
     except HostingError as wrong:
         _say(str(wrong))
@@ -87,26 +107,87 @@ def _loaded(scenario: str) -> Topology:
         raise UserError(str(wrong)) from None
 
 
-def _checked(topology: Topology, settings: TwinSettings, *, keys: int, wait_s: float, as_json: bool) -> int:
+def _wanted(keys: int, keys_in_all: int | None) -> Wanted | None:
+    from harness.twin.check import Wanted
+
+    if keys_in_all is not None:
+        return Wanted(in_all=keys_in_all)
+    return Wanted(each=keys) if keys > 1 else None
+
+
+def _checked(
+    topology: Topology,
+    settings: TwinSettings,
+    *,
+    wanted: Wanted | None,
+    hours: float | None,
+    wait_s: float,
+    as_json: bool,
+) -> int:
     import time
 
+    from harness.cli import up_output
+    from harness.cli.console import print_json
     from harness.cli.exits import ExitCode
     from harness.twin.check import check_twin
+    from harness.twin.hours import for_hours, pass_hours
     from harness.twin.measure import watched_cost
     from harness.twin.twin import raise_twin
+
+    if hours is not None:
+        settings = for_hours(settings)
 
     async def run() -> tuple[Checked, Cost]:
         started = time.monotonic()
         async with watched_cost() as cost, raise_twin(topology, _specs(topology), settings) as twin:
             _say(f"{topology.name}: {len(topology.active_systems)} systems, {len(twin.layout.sites)} sites")
-            return await check_twin(twin, started=started, bound_s=wait_s, keys=keys, say=_say), cost
+            checked = await check_twin(twin, started=started, bound_s=wait_s, wanted=wanted, say=_say)
+            if hours is not None and checked.holds:
+                checked.account, more = await pass_hours(twin, hours, _say)
+                checked.keys += more.equal
+                checked.mismatches += more.wrong + more.lost
+            return checked, cost
 
     checked, cost = _run(run)
     if as_json:
-        _print_json(topology, checked, cost)
+        print_json(up_output.as_json(topology, checked, cost))
     else:
-        _print_table(checked, cost)
+        up_output.print_checked(checked, cost)
     return ExitCode.CONFORMANT if checked.holds else ExitCode.NONCONFORMITY
+
+
+def _faults(topology: Topology, settings: TwinSettings, *, wait_s: float, as_json: bool) -> int:
+    import tempfile
+    import time
+    from dataclasses import replace
+    from pathlib import Path
+
+    from harness.cli import up_output
+    from harness.cli.console import print_json
+    from harness.cli.exits import ExitCode
+    from harness.twin.check import check_twin
+    from harness.twin.faults import KEYS_LIVE_S, Outcome, run_faults, standard_faults
+    from harness.twin.twin import raise_twin
+
+    async def run(clocks: Path) -> tuple[Checked, list[Outcome]]:
+        started = time.monotonic()
+        kme = {**settings.kme, "block_ttl_s": str(KEYS_LIVE_S)}
+        async with raise_twin(topology, _specs(topology), replace(settings, clocks=clocks, kme=kme)) as twin:
+            checked = await check_twin(twin, started=started, bound_s=wait_s, say=_say)
+            if not checked.holds:
+                return checked, []
+            return checked, await run_faults(twin, standard_faults(twin), bound_s=wait_s, say=_say)
+
+    with tempfile.TemporaryDirectory(prefix="qkd-harness-clocks-") as folder:
+        checked, outcomes = _run(lambda: run(Path(folder)))
+    if as_json:
+        print_json(up_output.faults_json(topology, checked, outcomes))
+    else:
+        for line in checked.missing:
+            _say(f"not ready: {line}")
+        up_output.print_faults(outcomes)
+    good = bool(outcomes) and all(one.holds for one in outcomes)
+    return ExitCode.CONFORMANT if good else ExitCode.NONCONFORMITY
 
 
 def _kept_up(topology: Topology, settings: TwinSettings, *, wait_s: float, out: Path) -> None:
@@ -125,7 +206,11 @@ def _kept_up(topology: Topology, settings: TwinSettings, *, wait_s: float, out: 
                 _say(f"not ready: {line}")
             page = await asyncio.to_thread(write_handbook, twin.reached, topology, out)
             _say(f"{topology.name} is up; certificates and addresses: {page}; Ctrl-C ends it")
-            await asyncio.Event().wait()
+            if not twin.rounds:
+                await asyncio.Event().wait()
+            while True:
+                await asyncio.sleep(_TURN_S)
+                await twin.next_turn()
 
     try:
         _run(run)
@@ -166,62 +251,3 @@ def _say(text: str) -> None:
     from harness.cli.console import err, plain
 
     err().print(plain(text))
-
-
-def _print_json(topology: Topology, checked: Checked, cost: Cost) -> None:
-    from harness.cli.console import print_json
-
-    print_json(
-        {
-            "scenario": topology.name,
-            "ready_s": None if checked.ready_s is None else round(checked.ready_s, 2),
-            "peak_rss_mib": round(cost.peak_rss_mib),
-            "processes": cost.processes,
-            "pairs": checked.pairs,
-            "pairs_equal": checked.pairs_equal,
-            "keys": checked.keys,
-            "mismatches": checked.mismatches,
-            "missing": checked.missing,
-            "links": [
-                {
-                    "link": figure.system.id,
-                    "path": list(figure.system.path),
-                    "maker": figure.system.maker,
-                    "state": figure.state,
-                    "skr_bps": round(figure.skr_bps, 1),
-                    "qber": None if figure.qber is None else round(figure.qber, 5),
-                    "table1_skr_bps": figure.system.table1_skr_bps,
-                    "table1_qber": figure.system.table1_qber,
-                }
-                for figure in checked.links
-            ],
-        }
-    )
-
-
-def _print_table(checked: Checked, cost: Cost) -> None:
-    from rich.table import Table
-
-    from harness.cli.console import out, plain
-
-    table = Table("system", "maker", "state", "SKR kbit/s", "published", "QBER %", "published", box=None)
-    for figure in checked.links:
-        published = figure.system.table1_skr_bps
-        table.add_row(
-            plain(figure.system.id),
-            plain(figure.system.maker),
-            plain(figure.state.lower()),
-            f"{figure.skr_bps / 1000:.2f}",
-            "" if published is None else f"{published / 1000:g}",
-            "" if figure.qber is None else f"{100 * figure.qber:.1f}",
-            "" if figure.system.table1_qber is None else f"{100 * figure.system.table1_qber:g}",
-        )
-    console = out()
-    console.print(table)
-    for line in checked.missing:
-        console.print(plain(f"MISSING  {line}"))
-    ready = "not ready" if checked.ready_s is None else f"ready in {checked.ready_s:.1f} s"
-    console.print(
-        f"{ready}; {checked.pairs_equal} of {checked.pairs} pairs have equal keys; {checked.keys} keys compared, "
-        f"{checked.mismatches} mismatches; {cost.processes} processes, {cost.peak_rss_mib:.0f} MiB"
-    )

@@ -71,6 +71,10 @@ class Clock:
         self._carriage.begin(self._begun - 1)
         return await self._wait()
 
+    async def rest(self) -> None:
+        """Returns when the tick under way, if any, is over."""
+        await self._wait()
+
     async def pace(self, period_s: float) -> None:
         """Ticks for ever, one each `period_s` wall seconds or as soon after as the last one is over."""
         loop = asyncio.get_running_loop()

@@ -76,7 +76,7 @@ class FibrePlant:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.hold()
+        await self._stop_pace()
         stops = ContractError(grpc.StatusCode.UNAVAILABLE, "PLANT_STOPS", message="the plant is taken down")
         for session in tuple(self._carriage.sessions.values()):
             session.end(stops)
@@ -84,7 +84,11 @@ class FibrePlant:
             await self._server.stop(_GRACE_S)
 
     async def hold(self) -> None:
-        """Time passes by itself no more, only by `advance`; returns when it stands still."""
+        """Time passes by itself no more, only by `advance`; returns when every module has done its work."""
+        await self._stop_pace()
+        await self._clock.rest()
+
+    async def _stop_pace(self) -> None:
         pace, self._pace = self._pace, None
         if pace is not None:
             pace.cancel()

@@ -51,7 +51,7 @@ class Ledger:
         self.spent: Counter[tuple[str, str]] = Counter()
         self.lost: Counter[str | tuple[str, str]] = Counter()
         self._modules: dict[str, GetStatusResponse] = {}
-        self._hops: dict[tuple[str, str], int] = {}
+        self._hops: dict[tuple[str, str], Neighbour] = {}
         self._kmes: set[str] = set()
 
     def module_ended(self, module_id: str, status: GetStatusResponse) -> None:
@@ -65,7 +65,7 @@ class Ledger:
     def forwarder_crashed(self, kme_id: str, answer: GetForwardingResponse) -> None:
         """A forwarding module died; `answer` was seen shortly before."""
         for one in answer.neighbours:
-            self._hops[kme_id, one.kme_id] = _spent(one)
+            self._hops[kme_id, one.kme_id] = one
 
     def kmes_crashed(self, kme_ids: Iterable[str]) -> None:
         """KMEs died; what was on its way to them, or from them, may be lost."""
@@ -77,10 +77,11 @@ class Ledger:
         last = self._modules.pop(module_id, None)
         if last is not None:
             # The life that was cut short has handed over what arrived; the rest of what it had died with it.
-            in_that_life = arrived - total
+            most = last.distilled_bits - last.destroyed_bits
+            in_that_life = min(max(arrived - total, last.handed_over_bits), most)
             self.handed_over[module_id] += in_that_life
-            self.lost[module_id] += max(0, last.distilled_bits - last.destroyed_bits - in_that_life)
-            return total + in_that_life
+            self.lost[module_id] += most - in_that_life
+            total += in_that_life
         if kme_id in self._kmes and total > arrived:
             self.lost[module_id] += total - arrived
             self.handed_over[module_id] -= total - arrived
@@ -91,10 +92,15 @@ class Ledger:
         """How many bits a forwarding module has had for a hop in all its lives; likewise."""
         total = self.spent[hop] + now
         seen = self._hops.pop(hop, None)
-        unknown = taken - total
-        if (seen is not None and unknown >= seen) or (hop[0] in self._kmes and unknown > 0):
-            self.spent[hop] += unknown
-            self.lost[hop] += unknown - (seen or 0)
+        if seen is not None:
+            # It may have had more from the KME after it was last seen, and never less.
+            in_that_life = max(taken - total, _spent(seen))
+            self.spent[hop] += in_that_life
+            self.lost[hop] += in_that_life - _spent(seen) + seen.held_bits
+            total += in_that_life
+        if hop[0] in self._kmes and taken > total:
+            self.spent[hop] += taken - total
+            self.lost[hop] += taken - total
             return taken
         return total
 

@@ -19,6 +19,14 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """How many keys to compare: so many for each pair, and so many for all pairs together."""
+
+    each: int = 10**9
+    in_all: int = 10**9
+
+
+@dataclass(frozen=True, slots=True)
 class LinkFigure:
     """What a system does now, beside what is published of it.
 
@@ -47,6 +55,7 @@ class Checked:
         keys: compared.
         mismatches: keys that were not the same at both ends, or that only the master got.
         links: of every active system.
+        keys_of: keys compared, by the SAE IDs of a pair.
         missing: what was not ready when the time was over, for people.
         turns: ids of the systems that took turns, turn by turn; empty = all ran at once.
         account: of every link, where it was asked for.
@@ -60,6 +69,7 @@ class Checked:
     links: list[LinkFigure]
     missing: list[str] = field(default_factory=list)
     turns: list[list[str]] = field(default_factory=list)
+    keys_of: dict[tuple[str, str], int] = field(default_factory=dict)
     account: Account | None = None
 
     @property
@@ -70,7 +80,7 @@ class Checked:
 
 
 async def check_twin(
-    twin: Twin, *, started: float, bound_s: float, keys: int = 1, say: Say = lambda _: None
+    twin: Twin, *, started: float, bound_s: float, wanted: Wanted | None = None, say: Say = lambda _: None
 ) -> Checked:
     """Waits until the network is ready, then has every pair exchange keys.
 
@@ -78,7 +88,7 @@ async def check_twin(
         twin: raised.
         started: `time.monotonic()` of when raising it began.
         bound_s: of waiting, from `started`, seconds.
-        keys: for each pair.
+        wanted: keys to compare, after the first of each pair.
         say: told how far it got.
     """
     deadline = started + bound_s
@@ -103,8 +113,8 @@ async def check_twin(
         compared |= await asyncio.to_thread(_first_keys, reached, left, deadline, say)
     without = [f"{one} and {other}: no key ({got.refused})" for (one, other), got in compared.items() if not got.equal]
     ready_s = None if idle or without else time.monotonic() - started
-    if keys > 1 and not without:
-        await asyncio.to_thread(_more_keys, reached, compared, keys, deadline, say)
+    if wanted is not None and not without:
+        await asyncio.to_thread(_more_keys, reached, compared, wanted, deadline, say)
     return Checked(
         ready_s=ready_s,
         pairs=len(pairs),
@@ -113,6 +123,7 @@ async def check_twin(
         mismatches=sum(got.mismatches + got.missing for got in compared.values()),
         links=links,
         missing=[*idle, *without],
+        keys_of={pair: got.equal for pair, got in compared.items()},
         turns=[[system.id for system in turn] for turn in twin.rounds],
     )
 
@@ -168,23 +179,33 @@ def _first_keys(
 
 
 def _more_keys(
-    reached: Reached, compared: dict[tuple[str, str], Compared], keys: int, deadline: float, say: Say
+    reached: Reached, compared: dict[tuple[str, str], Compared], wanted: Wanted, deadline: float, say: Say
 ) -> None:
-    """Up to `keys` for each pair, round by round; `refused` says why a pair stopped short."""
+    """Up to so many keys, round by round; `refused` says why a pair stopped short.
+
+    A pair is asked for as many as it last had, twice as many after a success, half after a refusal: what thin links
+    and relays can give in a time is far less than what others can.
+    """
     with Applications(reached) as applications:
-        left = dict(compared)
+        at_a_time = dict.fromkeys(compared, 1)
         total = sum(one.equal for one in compared.values())
-        while left and time.monotonic() < deadline:
+        while time.monotonic() < deadline:
+            left = [pair for pair, one in compared.items() if one.equal < wanted.each] if total < wanted.in_all else []
+            if not left:
+                break
             gained = 0
-            for pair, so_far in list(left.items()):
-                more = applications.exchange(*pair, number=min(_LARGEST_REQUEST, keys - so_far.equal))
+            for pair in left:
+                so_far = compared[pair]
+                number = min(at_a_time[pair], wanted.each - so_far.equal, wanted.in_all - total - gained)
+                if number < 1 or time.monotonic() > deadline:
+                    break
+                more = applications.exchange(*pair, number=number)
                 so_far.equal += more.equal
                 so_far.mismatches += more.mismatches
                 so_far.missing += more.missing
                 so_far.refused = more.refused
+                at_a_time[pair] = max(1, number // 2) if more.refused else min(_LARGEST_REQUEST, 2 * number)
                 gained += more.equal
-                if so_far.equal >= keys:
-                    del left[pair]
             total += gained
             say(f"{total} keys compared, {len(left)} pairs to go")
             if not gained:

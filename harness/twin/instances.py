@@ -139,7 +139,7 @@ class Instances:
                 for sae in (*site.saes, forwarder_sae(site))
             ],
             key_sources=[source for link in links for source in self._sources(kme_id, link)],
-            settings=self._settings.for_kme(relay_saes),
+            settings=self._settings.for_kme(kme_id, relay_saes),
             link_policies=[
                 vendor_pb2.LinkPolicy(
                     peer_kme_id=link.peer_of(kme_id),

@@ -50,6 +50,7 @@ class Load:
         self._pause_s = pause_s
         self._lock = threading.Lock()
         self._tally = Tally()
+        self._rounds = 0
         self._given: dict[Pair, list[float]] = defaultdict(list)
         self._wanted = threading.Event()
         self._work: asyncio.Task[None] | None = None
@@ -64,6 +65,21 @@ class Load:
         """When the pair had equal keys, `time.monotonic()`."""
         with self._lock:
             return list(self._given[pair])
+
+    @property
+    def rounds(self) -> int:
+        """How many times every pair has been asked."""
+        with self._lock:
+            return self._rounds
+
+    async def until_round(self, number: int, *, bound_s: float) -> None:
+        """Returns when every pair has been asked so many times, or the bound is over."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + bound_s
+        while True:
+            if self.rounds >= number or loop.time() > until:
+                return
+            await asyncio.sleep(_PAUSE_S)
 
     def start(self) -> None:
         """Goes on."""
@@ -93,6 +109,8 @@ class Load:
                         applications.close()
                         applications = Applications(self._reached())
                     self._note(pair, got)
+                with self._lock:
+                    self._rounds += 1
                 time.sleep(self._pause_s)  # noqa: TID251 - the pace of the load
         finally:
             applications.close()

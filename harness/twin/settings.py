@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
 
 from harness.topology import Module, Pairing, System, Topology
 from qkd.optical.v1.plant_pb2 import PathState
@@ -13,6 +15,8 @@ RELAY_BLOCK_OCTETS = 64
 LINK_BLOCK_OCTETS = 64
 HIGH_WATER_OCTETS = 64 * 1024
 RELAYED_HIGH_WATER_OCTETS = 512
+_FEW_SITES = 3
+_MOST_PROCESSES = 8
 
 
 @dataclass(frozen=True)
@@ -22,24 +26,39 @@ class TwinSettings:
     Attributes:
         speed: seconds of the plant's time in a second of the clock; None = time passes only when it is told to.
         tick_s: length of a tick, seconds of the plant's time.
-        sites_per_process: how many KMEs, or forwarding modules, share a process.
+        sites_per_process: how many KMEs, or forwarding modules, share a process; 0 = three, or more in a large network
+            so that there are eight processes of each kind.
         seed: of everything that is left to chance but the keys.
         kme: settings for all KMEs, over those below.
         forwarder: settings for all forwarding modules, likewise.
         module: settings for all modules, likewise.
+        clocks: folder of files, one for each KME, that hold how far its wall clock is off; None = clocks are right.
     """
 
     speed: float | None = 10.0
     tick_s: float = 1.0
-    sites_per_process: int = 3
+    sites_per_process: int = 0
     seed: int = 0
     kme: Mapping[str, str] = field(default_factory=dict)
     forwarder: Mapping[str, str] = field(default_factory=dict)
     module: Mapping[str, str] = field(default_factory=dict)
+    clocks: Path | None = None
 
-    def for_kme(self, relay_saes: tuple[str, ...]) -> dict[str, str]:
+    def sites_in_a_process(self, sites: int) -> int:
+        """How many of so many sites share a process."""
+        return self.sites_per_process or max(_FEW_SITES, -(-sites // _MOST_PROCESSES))
+
+    def clock_of(self, kme_id: str) -> Path:
+        """The file that says how far the wall clock of a KME is off."""
+        if self.clocks is None:
+            raise ValueError("the network has no folder for clocks")
+        return self.clocks / f"{sha256(kme_id.encode()).hexdigest()[:16]}.offset"
+
+    def for_kme(self, kme_id: str, relay_saes: tuple[str, ...]) -> dict[str, str]:
         """Of a KME; `relay_saes` are the forwarding modules' SAE IDs."""
+        clock = {} if self.clocks is None else {"clock_offset_file": str(self.clock_of(kme_id))}
         return {
+            **clock,
             "link_block_octets": str(LINK_BLOCK_OCTETS),
             "relay_saes": ",".join(relay_saes),
             "max_key_size": "65536",
@@ -50,7 +69,15 @@ class TwinSettings:
 
     def for_forwarder(self) -> dict[str, str]:
         """Of a forwarding module."""
-        return {"relay_block_octets": str(RELAY_BLOCK_OCTETS), **self.forwarder}
+        return {
+            "relay_block_octets": str(RELAY_BLOCK_OCTETS),
+            # Dozens of processes share the machine. Keys of an answer that comes too late are lost, and so are those
+            # of a block that is given up half way.
+            "kme_timeout_s": "30.0",
+            "hold_s": "4.0",
+            "block_timeout_s": "10.0",
+            **self.forwarder,
+        }
 
     def for_module(
         self, topology: Topology, module: Module, system: System | None, paths: Sequence[PathState] = ()

@@ -18,11 +18,11 @@ _BOUND_S = 30.0
 async def at_rest(twin: Twin) -> AsyncIterator[None]:
     """While the body runs no time passes in the plant and nothing is relayed. Applications are not stopped."""
     await twin.plant.hold()
-    await twin.set_routes(none=True)
+    await twin.joints.set_routes(none=True)
     try:
         yield
     finally:
-        await twin.set_routes()
+        await twin.joints.set_routes()
         twin.plant.go_on()
 
 

@@ -3,36 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import cast
 
-import grpc
-
-from harness.contract import bearer_metadata
 from harness.hosting import LaunchSpec
 from harness.plant import FibrePlant
-from harness.sdk.server import CHANNEL_OPTIONS, loopback_channel
-from harness.testbed.bed import together
 from harness.testbed.reached import Reached, ReachedKme, ReachedSae
-from harness.topology import Handover, Module, System, Topology, routes
+from harness.topology import Handover, Module, System, Topology
+from harness.twin.abreast import abreast
 from harness.twin.account import Ledger, Readings
+from harness.twin.calls import Calls
 from harness.twin.hosts import FORWARDING, KMS, Hosts, makers_of
-from harness.twin.instances import MONITOR, Instances, instance_id
-from harness.twin.layout import Layout, forwarder_sae, lay_out
+from harness.twin.instances import Instances, instance_id
+from harness.twin.joints import Joints
+from harness.twin.layout import Layout, lay_out
 from harness.twin.proxy import TcpProxy
 from harness.twin.settings import TwinSettings
 from harness.twin.turns import rounds
 from harness.twin.world import plant_of
-from qkd.device.v1 import module_pb2, module_pb2_grpc
-from qkd.kms.v1 import store_pb2, store_pb2_grpc
-from qkd.node.v1 import forwarding_pb2, forwarding_pb2_grpc
-from qkd.vendor.v1 import vendor_pb2
+from qkd.device.v1 import module_pb2
+from qkd.node.v1 import forwarding_pb2
 
-_CALL_S = 10.0
-# So many instances are raised at a time: more would only wait for each other, and run into the bounds of calls.
-_ABREAST = 16
+_POLL_S = 0.1
+_HANDED_OVER_S = 10.0
+_UNTAKEN_S = 0.6
 
 
 @dataclass(frozen=True)
@@ -75,7 +71,7 @@ async def raise_twin(
     async with AsyncExitStack() as stack:
         plan = plant_of(topology, seed=settings.seed)
         plant = FibrePlant(plan, tick_s=settings.tick_s, speed=settings.speed)
-        hosts = Hosts(layout, specs, settings.sites_per_process)
+        hosts = Hosts(layout, specs, settings.sites_in_a_process(len(layout.sites)))
         await hosts.launch(stack)
         await stack.enter_async_context(plant)
         twin = Twin(layout, settings, plant, hosts)
@@ -90,6 +86,9 @@ class Twin:
     Attributes:
         layout: what it consists of.
         plant: the fibre plant, in this process.
+        hosts: its processes.
+        calls: of its instances.
+        joints: how KMEs and forwarding modules know of each other.
         ledger: what is known of lives that have ended, for the account.
         rounds: systems that take turns; see `harness.twin.turns`. Empty = all run at once.
         turn: which round it is.
@@ -99,13 +98,13 @@ class Twin:
         self.layout = layout
         self.plant = plant
         self.hosts = hosts
+        self._settings = settings
         self.ledger = Ledger()
         self.rounds = rounds(layout.topology.active_systems)
         self.turn = 0
         self._raised = Instances(layout, settings, plant, hosts)
-        self._channels: dict[str, grpc.aio.Channel] = {}
-        self._stores: dict[str, grpc.aio.Channel] = {}
-        self._tapped: dict[tuple[str, str], TcpProxy] = {}
+        self.calls = Calls(self._raised)
+        self.joints = Joints(layout, hosts, self._raised, self.calls)
 
     # -- raising ------------------------------------------------------------------------------------
 
@@ -130,87 +129,9 @@ class Twin:
         )
         await abreast(up.raise_kme(kme_id) for kme_id in self.layout.sites)
         await abreast(up.raise_module(module, self._system_of(module)) for module in pushing)
-        await self.connect()
-        await self.set_routes()
+        await self.joints.connect()
+        await self.joints.set_routes()
         await self.start_modules()
-
-    async def connect(self) -> None:
-        """Tells KMEs and forwarding modules where the others are."""
-        kmes = self._raised.kmes
-        await abreast(
-            self.hosts.kme[kme_id].connect_kme(
-                vendor_pb2.ConnectKmeRequest(
-                    instance_id=instance_id("kme", kme_id),
-                    peers=[
-                        vendor_pb2.Peer(kme_id=other, peer_address=kmes[other].peer_address)
-                        for other in (link.peer_of(kme_id) for link in self.layout.links_of(kme_id))
-                    ],
-                )
-            )
-            for kme_id in self.layout.sites
-        )
-        await abreast(self._connect_forwarder(kme_id) for kme_id in self.layout.sites)
-
-    async def _connect_forwarder(self, kme_id: str) -> None:
-        up = self._raised
-        await self.hosts.forwarder[kme_id].connect_forwarder(
-            vendor_pb2.ConnectForwarderRequest(
-                instance_id=instance_id("fwd", kme_id),
-                peers=[
-                    vendor_pb2.ForwarderPeer(
-                        kme_id=other,
-                        sae_id=forwarder_sae(self.layout.sites[other]),
-                        hop_address=self._hop_address(kme_id, other),
-                    )
-                    for other in self.layout.neighbours_of(kme_id)
-                ],
-                kme_grpc_address=up.kmes[kme_id].grpc_address,
-                kme_etsi014_url=up.kmes[kme_id].etsi014_url,
-            )
-        )
-
-    def _hop_address(self, kme_id: str, other: str) -> str:
-        there = self._raised.forwarders[other].hop_address
-        proxy = self._tapped.get((kme_id, other))
-        if proxy is None:
-            return there
-        proxy.open(there)
-        return proxy.address
-
-    async def tap(self, kme_id: str, neighbour: str) -> TcpProxy:
-        """Puts a proxy into the hop of a forwarding module to its neighbour; it stays there."""
-        if (kme_id, neighbour) not in self._tapped:
-            proxy = self._tapped[kme_id, neighbour] = TcpProxy()
-            await proxy.start()
-            await self._connect_forwarder(kme_id)
-        return self._tapped[kme_id, neighbour]
-
-    async def set_routes(self, without: Sequence[str] = (), *, none: bool = False) -> None:
-        """Gives every forwarding module its static routes: shortest by hops.
-
-        Args:
-            without: ids of systems not to count on.
-            none: no routes at all: nothing is relayed any more.
-        """
-        site_of = {kme_id: site.id for kme_id, site in self.layout.sites.items()}
-        kme_of = {site: kme_id for kme_id, site in site_of.items()}
-        left = [system for system in self.layout.topology.systems if system.id not in without and not none]
-        every = routes(replace(self.layout.topology, systems=tuple(left)))
-        relayed = [link for link in self.layout.links if link.relayed]
-
-        async def one(kme_id: str) -> None:
-            table = []
-            for link in relayed:
-                if kme_id not in link.ends:
-                    continue
-                other = link.peer_of(kme_id)
-                paths = every.get((site_of[kme_id], site_of[other]), [])
-                hops = [forwarding_pb2.Path(hops=[kme_of[site] for site in path[1:]]) for path in paths]
-                if hops:
-                    table.append(forwarding_pb2.Route(destination_kme_id=other, paths=hops))
-            await self._forwarding(kme_id, "SetRoutes", forwarding_pb2.SetRoutesRequest(routes=table))
-
-        await abreast(one(kme_id) for kme_id in self.layout.sites)
 
     async def start_modules(self, only: Iterable[str] | None = None) -> None:
         """Configures and starts the modules of all systems in turn, receivers and hubs before transmitters.
@@ -227,10 +148,10 @@ class Twin:
                     peers = tuple(other for other in system.transmitters if other != name)
                 if chosen is None or name in chosen:
                     words[name] = module_pb2.ConfigureRequest(peer_module_ids=peers, channel=system.channel)
-        await abreast(self.module(name, "Configure", request) for name, request in words.items())
+        await abreast(self.calls.module(name, "Configure", request) for name, request in words.items())
         first = {system.receiver for system in self.systems_in_turn()}
         for names in (words.keys() & first, words.keys() - first):
-            await abreast(self.module(name, "Start", module_pb2.StartRequest()) for name in names)
+            await abreast(self.calls.module(name, "Start", module_pb2.StartRequest()) for name in names)
 
     # -- asking -------------------------------------------------------------------------------------
 
@@ -258,47 +179,25 @@ class Twin:
         names = dict.fromkeys(name for system in self.systems_in_turn() for name in system.modules)
         return [self.layout.topology.module(name) for name in names]
 
-    async def module(self, module_id: str, method: str, request: Any) -> Any:
-        """Calls qkd.device.v1 of a module.
-
-        Raises:
-            grpc.aio.AioRpcError: it refuses or does not answer.
-        """
-        address = self._raised.modules[module_id].control_address
-        stub: Any = module_pb2_grpc.QkdModuleServiceStub(self._channel(address))
-        return await _call(stub, method, request, self._raised.tokens[module_id])
-
     async def statuses(self) -> list[ModuleStatus]:
         """Of all modules in turn."""
         modules = self.modules_in_turn()
         answers = await asyncio.gather(
-            *(self.module(module.id, "GetStatus", module_pb2.GetStatusRequest()) for module in modules)
+            *(self.calls.module(module.id, "GetStatus", module_pb2.GetStatusRequest()) for module in modules)
         )
         return [ModuleStatus(module, answer) for module, answer in zip(modules, answers, strict=True)]
 
     async def forwarding(self, kme_id: str) -> forwarding_pb2.GetForwardingResponse:
         """What the forwarding module of a site has done."""
         request = forwarding_pb2.GetForwardingRequest()
-        return cast(forwarding_pb2.GetForwardingResponse, await self._forwarding(kme_id, "GetForwarding", request))
-
-    async def store(self, kme_id: str) -> store_pb2.GetStoreResponse:
-        """The account of a KME."""
-        address = self._raised.kmes[kme_id].grpc_address
-        if address not in self._stores:
-            monitor = self._raised.wallet.sae(MONITOR)
-            credentials = grpc.ssl_channel_credentials(
-                self._raised.wallet.trust_pem, monitor.private_key_pem, monitor.certificate_pem
-            )
-            self._stores[address] = grpc.aio.secure_channel(address, credentials, CHANNEL_OPTIONS)
-        stub: Any = store_pb2_grpc.StoreServiceStub(self._stores[address])
-        answer = await stub.GetStore(store_pb2.GetStoreRequest(), timeout=_CALL_S, wait_for_ready=True)
-        return cast(store_pb2.GetStoreResponse, answer)
+        answer = await self.calls.forwarding(kme_id, "GetForwarding", request)
+        return cast(forwarding_pb2.GetForwardingResponse, answer)
 
     async def readings(self) -> Readings:
         """All accounts there are, as they are now."""
         names = list(self.layout.sites)
         statuses = await self.statuses()
-        stores = await asyncio.gather(*map(self.store, names))
+        stores = await asyncio.gather(*map(self.calls.store, names))
         forwarders = await asyncio.gather(*map(self.forwarding, names))
         return Readings(
             {one.module.id: one.status for one in statuses},
@@ -308,10 +207,10 @@ class Twin:
 
     async def close(self) -> None:
         """Closes channels and proxies."""
-        for channel in (*self._channels.values(), *self._stores.values()):
-            await channel.close()
-        for proxy in (*self._raised.doors.values(), *self._tapped.values()):
-            await proxy.stop()
+        await self.calls.close()
+        await self.joints.close()
+        for door in self._raised.doors.values():
+            await door.stop()
 
     # -- what happens to it --------------------------------------------------------------------------
 
@@ -319,9 +218,12 @@ class Twin:
         """Kills (SIGKILL) the process of a maker and brings its modules up again; their stores are lost."""
         host = self.hosts.maker[maker]
         modules = [module for module in self.modules_in_turn() if module.maker == maker]
+        await self.plant.hold()  # what they have made when they die is known to the bit
         for one in await self.statuses():
             if one.module.maker == maker:
                 self.ledger.module_crashed(one.module.id, one.status)
+        await host.kill()
+        self.plant.go_on()
         await host.restart()
         up = self._raised
         await abreast(up.raise_entropy(one.id) for one in self.layout.topology.generators if one.maker == maker)
@@ -335,7 +237,7 @@ class Twin:
         self.ledger.kmes_crashed(kmes)
         await host.restart()
         await abreast(self._raised.raise_kme(name) for name in kmes)
-        await self.connect()
+        await self.joints.connect()
 
     async def restart_forwarder(self, kme_id: str) -> None:
         """Kills (SIGKILL) the process of a forwarding module and brings all of its modules up again."""
@@ -345,8 +247,21 @@ class Twin:
             self.ledger.forwarder_crashed(name, await self.forwarding(name))
         await host.restart()
         await abreast(self._raised.raise_forwarder(name) for name in names)
-        await self.connect()
-        await self.set_routes()
+        await self.joints.connect()
+        await self.joints.set_routes()
+
+    def step_clock(self, kme_id: str, offset_s: float) -> None:
+        """From now on the wall clock of a KME is ahead of (or behind) that of the machine by so much, seconds.
+
+        Raises:
+            ValueError: the network was not raised with `TwinSettings.clocks`.
+        """
+        if self._settings.clocks is None:
+            raise ValueError("raise the network with a folder for clocks to step them")
+        clock = self._settings.clock_of(kme_id)
+        new = clock.with_suffix(".new")
+        new.write_text(repr(offset_s), encoding="ascii")
+        new.replace(clock)
 
     async def next_turn(self) -> None:
         """The next round of systems that share modules: who is not in it leaves the plant, who is comes.
@@ -356,7 +271,7 @@ class Twin:
         """
         leaving = {module.id: module for turn in [self.rounds[self.turn]] for module in self._modules_of(turn)}
         for name in leaving:
-            await self.module(name, "Stop", module_pb2.StopRequest())
+            await self.calls.module(name, "Stop", module_pb2.StopRequest())
         await self._handed_over(leaving)
         going = self.rounds[self.turn]
         self.turn = (self.turn + 1) % len(self.rounds)
@@ -367,7 +282,7 @@ class Twin:
                 await up.doors[system.id, up.kme_at(end)].shut()
         for name, module in leaving.items():
             if name not in staying:
-                status = await self.module(name, "GetStatus", module_pb2.GetStatusRequest())
+                status = await self.calls.module(name, "GetStatus", module_pb2.GetStatusRequest())
                 self.ledger.module_ended(name, status)
                 await self.hosts.maker[module.maker].release_instance(instance_id("module", name))
                 del up.modules[name]
@@ -380,15 +295,19 @@ class Twin:
 
     # -- parts --------------------------------------------------------------------------------------
 
-    async def _handed_over(self, names: Iterable[str], bound_s: float = 3.0) -> None:
-        """Waits until modules have nothing left, or no more is taken."""
+    async def _handed_over(self, names: Iterable[str]) -> None:
+        """Waits until modules that are off have nothing left, or no more is taken; bounded."""
         loop = asyncio.get_running_loop()
-        until = loop.time() + bound_s
+        until, last, since = loop.time() + _HANDED_OVER_S, [-1], 0.0
         while loop.time() < until:
-            left = [await self.module(name, "GetStatus", module_pb2.GetStatusRequest()) for name in names]
-            if not any(status.in_store_bits for status in left):
+            statuses = [await self.calls.module(name, "GetStatus", module_pb2.GetStatusRequest()) for name in names]
+            left = [status.in_store_bits for status in statuses]
+            if left != last:
+                last, since = left, loop.time()
+            # A KME that has stored a block releases it a moment later.
+            if loop.time() - since > _UNTAKEN_S:
                 return
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(_POLL_S)
 
     def _modules_of(self, systems: Iterable[System]) -> list[Module]:
         names = dict.fromkeys(name for system in systems for name in system.modules)
@@ -396,29 +315,3 @@ class Twin:
 
     def _system_of(self, module: Module) -> System | None:
         return next((s for s in self.systems_in_turn() if module.id in s.modules), None)
-
-    def _channel(self, address: str) -> grpc.aio.Channel:
-        if address not in self._channels:
-            self._channels[address] = loopback_channel(address)
-        return self._channels[address]
-
-    async def _forwarding(self, kme_id: str, method: str, request: Any) -> Any:
-        address = self._raised.forwarders[kme_id].control_address
-        stub: Any = forwarding_pb2_grpc.ForwardingServiceStub(self._channel(address))
-        return await _call(stub, method, request, self._raised.tokens[f"fwd {kme_id}"])
-
-
-async def abreast(work: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Does all of it, a few at a time; the first failure cancels the rest and is raised as it is."""
-    places = asyncio.Semaphore(_ABREAST)
-
-    async def one(coroutine: Coroutine[Any, Any, None]) -> None:
-        async with places:
-            await coroutine
-
-    await together(one(coroutine) for coroutine in work)
-
-
-async def _call(stub: Any, method: str, request: Any, token: str) -> Any:
-    # A server that was just restarted is dialled anew; until then a channel fails at once.
-    return await getattr(stub, method)(request, metadata=bearer_metadata(token), timeout=_CALL_S, wait_for_ready=True)

@@ -40,7 +40,10 @@ def plant_of(topology: Topology, *, seed: int = 0) -> PlantPlan:
             for module in topology.modules
         ),
         switches=tuple(SwitchPlan(switch_id=switch.id, site=switch.site) for switch in topology.switches),
-        paths=tuple(path for system in topology.active_systems for path in _paths(topology, system, switches)),
+        # A sender that takes turns with several others has one fibre to their hub.
+        paths=tuple(
+            dict.fromkeys(path for system in topology.active_systems for path in _paths(topology, system, switches))
+        ),
         hubs=tuple(
             HubPlan(port_id=module.port, arms=max(2, _arms(topology, module.id)))
             for module in topology.modules

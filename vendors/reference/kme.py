@@ -53,6 +53,8 @@ class Parts:
     link: type[Link] = Link
     copies: type[Copies] = Copies
     settlement: type[Settlement] = Settlement
+    intakes: type[Intakes] = Intakes
+    store: type[StoreServicer] = StoreServicer
     stream: Callable[[SourceAddress], OpenStream] = stream_of
 
 
@@ -109,8 +111,8 @@ class ReferenceKme:
             DamagedError: the key-encryption key is damaged.
         """
         parts = parts or Parts()
-        clock = clock or Clock()
         settings, network = provision.settings, provision.network
+        clock = clock or Clock.off_by(settings.clock_offset_file)
         self.provision = provision
         self._clock = clock
         self.database = Database(state / "store.db")
@@ -125,7 +127,7 @@ class ReferenceKme:
             self.links[peer_kme_id] = parts.link(self.database, vault, ends, high_water, clock)
         self._stream = parts.stream
         self._tls = parts.tls(provision.credentials, settings)
-        self.intakes = Intakes(
+        self.intakes = parts.intakes(
             self.database,
             vault,
             clock,
@@ -160,7 +162,7 @@ class ReferenceKme:
         keeper = parts.keeper(network, self.database, self.copies, cutter, provenance=self._provenance, traced=traced)
         self.listener = PeerListener(self.links, keeper, self.intakes.followers)
         self._https = parts.https(parts.api(self.delivery, settings, forms))
-        store = StoreServicer(self.links, self.intakes, cutter, settings, provision.monitors)
+        store = parts.store(self.links, self.intakes, cutter, settings, provision.monitors)
         self._grpc = GrpcServer(parts.grpc(self.delivery, forms), store)
         self._ageing = Ageing(self.links.values(), self.copies, self.intakes, settings)
         self._feeds: list[asyncio.Task[None]] = []

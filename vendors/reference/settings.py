@@ -61,6 +61,7 @@ class KmeSettings:
         relayed_high_water_octets: the high-water mark of links that a forwarding module feeds, whose keys cost
             keys of other links; 0 = as of any other.
         relay_reserve_octets: stock of a link that these leave to the others (they get 503).
+        clock_offset_file: for tests only: a file with the seconds by which the wall clock is off; "" = it is right.
     """
 
     key_size: int = 256
@@ -97,6 +98,7 @@ class KmeSettings:
     relay_saes: str = ""
     relayed_high_water_octets: int = 0
     relay_reserve_octets: int = 0
+    clock_offset_file: str = ""
 
     def __post_init__(self) -> None:
         if not 1 <= self.min_key_size <= self.key_size <= self.max_key_size <= LARGEST_KEY_BITS:

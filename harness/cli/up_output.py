@@ -1,0 +1,165 @@
+"""What ``qkd-harness up`` prints: tables for people, one JSON object for programs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.topology import Topology
+    from harness.twin.account import Account
+    from harness.twin.check import Checked
+    from harness.twin.faults import Outcome
+    from harness.twin.measure import Cost
+
+
+def as_json(topology: Topology, checked: Checked, cost: Cost) -> dict[str, object]:
+    """Of ``--check``."""
+    found: dict[str, object] = {
+        "scenario": topology.name,
+        "ready_s": None if checked.ready_s is None else round(checked.ready_s, 2),
+        "peak_rss_mib": round(cost.peak_rss_mib),
+        "processes": cost.processes,
+        "pairs": checked.pairs,
+        "pairs_equal": checked.pairs_equal,
+        "keys": checked.keys,
+        "mismatches": checked.mismatches,
+        "keys_of": [{"saes": list(pair), "keys": keys} for pair, keys in checked.keys_of.items()],
+        "missing": checked.missing,
+        "turns": checked.turns,
+        "links": [
+            {
+                "link": figure.system.id,
+                "path": list(figure.system.path),
+                "maker": figure.system.maker,
+                "state": figure.state,
+                "skr_bps": round(figure.skr_bps, 1),
+                "qber": None if figure.qber is None else round(figure.qber, 5),
+                "table1_skr_bps": figure.system.table1_skr_bps,
+                "table1_qber": figure.system.table1_qber,
+            }
+            for figure in checked.links
+        ],
+    }
+    if checked.account is not None:
+        found["account"] = account_json(checked.account)
+    return found
+
+
+def account_json(account: Account) -> dict[str, object]:
+    """An account; bits."""
+    return {
+        "balanced": account.balanced,
+        "settled": account.settled,
+        "lost_bits": account.lost,
+        "links": [
+            {
+                "link": one.link.id,
+                "relayed": one.link.relayed,
+                "balanced": one.balanced,
+                "lost_bits": one.lost,
+                "figures": one.figures,
+                "problems": one.problems,
+            }
+            for one in account.links
+        ],
+    }
+
+
+def faults_json(topology: Topology, checked: Checked, outcomes: Sequence[Outcome]) -> dict[str, object]:
+    """Of ``--faults``."""
+    rows = [{**asdict(one), "holds": one.holds} for one in outcomes]
+    return {"scenario": topology.name, "ready_s": checked.ready_s, "missing": checked.missing, "faults": rows}
+
+
+def print_checked(checked: Checked, cost: Cost) -> None:
+    """Of ``--check``, for people."""
+    from rich.table import Table
+
+    from harness.cli.console import out, plain
+
+    table = Table("system", "maker", "state", "SKR kbit/s", "published", "QBER %", "published", box=None)
+    for figure in checked.links:
+        published = figure.system.table1_skr_bps
+        table.add_row(
+            plain(figure.system.id),
+            plain(figure.system.maker),
+            plain(figure.state.lower()),
+            f"{figure.skr_bps / 1000:.2f}",
+            "" if published is None else f"{published / 1000:g}",
+            "" if figure.qber is None else f"{100 * figure.qber:.1f}",
+            "" if figure.system.table1_qber is None else f"{100 * figure.system.table1_qber:g}",
+        )
+    console = out()
+    console.print(table)
+    for turn in checked.turns:
+        console.print(plain(f"in turn: {', '.join(turn)}"))
+    for line in checked.missing:
+        console.print(plain(f"MISSING  {line}"))
+    if checked.account is not None:
+        _print_account(checked.account)
+    ready = "not ready" if checked.ready_s is None else f"ready in {checked.ready_s:.1f} s"
+    console.print(
+        f"{ready}; {checked.pairs_equal} of {checked.pairs} pairs have equal keys; {checked.keys} keys compared, "
+        f"{checked.mismatches} mismatches; {cost.processes} processes, {cost.peak_rss_mib:.0f} MiB"
+    )
+
+
+def _print_account(account: Account) -> None:
+    from rich.table import Table
+
+    from harness.cli.console import out, plain
+
+    names = ("received", "in_stock", "reserved", "delivered", "relay", "expired", "destroyed")
+    table = Table("link", "KME", *(name.replace("_", " ") for name in names), "balanced", box=None)
+    for one in account.links:
+        for end in one.link.ends:
+            bits = one.figures[end]
+            row = (plain(one.link.id), plain(end), *(str(bits[name]) for name in names))
+            table.add_row(*row, "yes" if one.balanced else "NO")
+    out().print(table)
+    for problem in account.problems:
+        out().print(plain(f"NOT BALANCED  {problem}"))
+
+
+def print_faults(outcomes: Sequence[Outcome]) -> None:
+    """Of ``--faults``, for people."""
+    from rich.table import Table
+
+    from harness.cli.console import out, plain
+
+    table = Table(
+        "fault",
+        "where",
+        "seen",
+        "keys",
+        "wrong",
+        "lost",
+        "longest gap s",
+        "whole s",
+        "again s",
+        "of its time s",
+        "bits lost",
+        "",
+    )
+    for one in outcomes:
+        table.add_row(
+            plain(one.fault),
+            plain(one.where),
+            plain(one.seen),
+            str(one.compared),
+            str(one.wrong),
+            str(one.lost),
+            f"{one.longest_gap_s:.1f}",
+            "" if one.whole_s is None else f"{one.whole_s:.1f}",
+            "not within the bound" if one.again_s is None else f"{one.again_s:.1f}",
+            "" if one.again_plant_s is None else f"{one.again_plant_s:.0f}",
+            str(one.lost_bits),
+            "balanced" if one.balanced else "NOT BALANCED",
+        )
+    out().print(table)
+    for one in outcomes:
+        for problem in one.problems:
+            out().print(plain(f"{one.fault}: {problem}"))

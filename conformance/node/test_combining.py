@@ -118,11 +118,11 @@ def test_the_others_go_on(lab: NodeLab, check: Check) -> None:
         check("NODE-COMB-4", held, expected="all keys, but for one at the change", got=got)
 
 
-@case("node.combining.any", "NODE-COMB-6", "NODE-INTAKE-1", "NODE-INTAKE-2")
+@case("node.combining.any", "NODE-COMB-6", "NODE-INTAKE-1", "NODE-INTAKE-2", "NODE-SRC-4")
 def test_any_source_will_do(lab: NodeLab, check: Check) -> None:
     """ANY: keys of each source as they come, also from one alone; blocks that one end lacks never become keys."""
     with _fed(lab, vendor_pb2.COMBINING_ANY) as (bench, one, other):
-        bench.make_blocks(_PAIR, 0, 10, only="a")
+        bench.make_blocks(_PAIR, 0, 4, only="a")
         lacking = b"".join(_octets(one, _MANY))
         bench.make_blocks(_PAIR, 0, _MANY)
         keys = [exchange(bench, "a", "b", 8)]
@@ -138,3 +138,13 @@ def test_any_source_will_do(lab: NodeLab, check: Check) -> None:
         wrong = sum(touches(key, lacking) for key in taken)
         got = f"{wrong} of {len(taken)} keys of blocks that b never had"
         check("NODE-INTAKE-2", not wrong, expected="none", got=got)
+        waiting = 8 * len(lacking)
+        told = bench.until(lambda: _left(bench, "a", "toy-1") >= waiting, _WAIT_S)
+        got = f"{_left(bench, 'a', 'toy-1')} bits"
+        check("NODE-SRC-4", told, expected=f"{waiting} bits or more, pending or dropped", got=got)
+
+
+def _left(bench: NodeBench, node: str, source: str) -> int:
+    """What a KME says that waits or was dropped."""
+    found = [one for one in bench.store(node).sources if one.source_id == source]
+    return sum(one.pending_bits + one.dropped_bits for one in found)

@@ -29,7 +29,7 @@ def _arrived(bench: NodeBench) -> bool:
     return bench.settled(lambda: {node: some[0] for node, some in _links(bench).items()})
 
 
-@case("node.life.expiry", "NODE-TTL-1", "NODE-TTL-2", "NODE-TTL-3", "NODE-TTL-4", ics={"expires": True})
+@case("node.life.expiry", "NODE-TTL-1", "NODE-TTL-2", "NODE-TTL-3", "NODE-TTL-4", "NODE-STORE-6", ics={"expires": True})
 def test_old_bits_expire(lab: NodeLab, check: Check) -> None:
     """Bits that nobody asked for in time are booked as expired at both ends, and become no key, also not later."""
     with lab.bench(
@@ -42,6 +42,9 @@ def test_old_bits_expire(lab: NodeLab, check: Check) -> None:
             held = link.expired_bits == link.received_bits > 0 and not link.in_stock_bits
             check("NODE-TTL-1", held, expected="all expired", got=f"{node}: {told(link)}")
             check("NODE-TTL-4", balanced(link), expected="received = the sum of the rest", got=f"{node}: {told(link)}")
+            held = link.low and not link.stored_key_count
+            got = f"{node}: low {link.low}, {link.stored_key_count} keys"
+            check("NODE-STORE-6", held, expected="low, no key", got=got)
         late = take(bench, *_NODES, 1, wait=False)
         check("NODE-TTL-2", not late.taken, expected="refused", got=late.told)
         bench.extend(_LINK, _BLOCKS)

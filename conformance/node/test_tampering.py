@@ -15,7 +15,9 @@ _MANY = 5
 
 
 def _flipped(octets: bytes, place: int = 0) -> bytes:
-    return octets[:place] + bytes([octets[place] ^ 1]) + octets[place + 1 :]
+    changed = bytearray(octets)
+    changed[place] ^= 1
+    return bytes(changed)
 
 
 def _message(frame: Frame, **parts: bytes) -> bytes:
@@ -44,12 +46,13 @@ def _other_number(header: Header) -> None:
 CHANGES: dict[str, Callable[[Frame], bytes]] = {
     "payload": lambda frame: _message(frame, sealed=_flipped(frame.message.sealed)),
     "tag": lambda frame: _message(frame, tag=_flipped(frame.message.tag)),
+    "last bit of the tag": lambda frame: _message(frame, tag=_flipped(frame.message.tag, -1)),
     "block ID in the header": lambda frame: _header(frame, _other_block),
     "number of shares in the header": lambda frame: _header(frame, _other_number),
     "end of the payload": lambda frame: _message(frame, sealed=frame.message.sealed[:-1]),
 }
-_BY_MAC = 2
-"""The first of them leave no doubt that it is the MAC which does not fit."""
+_BY_MAC = 3
+"""So many, the first of them, leave no doubt that it is the MAC which does not fit."""
 
 
 @case("node.tamper.parts", "NODE-TAMPER-1", "NODE-TAMPER-2", "NODE-TAMPER-3", "NODE-TAMPER-4")

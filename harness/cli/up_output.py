@@ -130,36 +130,22 @@ def print_faults(outcomes: Sequence[Outcome]) -> None:
 
     from harness.cli.console import out, plain
 
-    table = Table(
-        "fault",
-        "where",
-        "seen",
-        "keys",
-        "wrong",
-        "lost",
-        "longest gap s",
-        "whole s",
-        "again s",
-        "of its time s",
-        "bits lost",
-        "",
-    )
+    table = Table("fault", "keys", "wrong", "lost", "gap s", "whole s", "again s", "bits lost", "balanced", box=None)
     for one in outcomes:
         table.add_row(
             plain(one.fault),
-            plain(one.where),
-            plain(one.seen),
             str(one.compared),
             str(one.wrong),
             str(one.lost),
             f"{one.longest_gap_s:.1f}",
-            "" if one.whole_s is None else f"{one.whole_s:.1f}",
-            "not within the bound" if one.again_s is None else f"{one.again_s:.1f}",
-            "" if one.again_plant_s is None else f"{one.again_plant_s:.0f}",
+            "never" if one.whole_s is None else f"{one.whole_s:.1f}",
+            "never" if one.again_s is None else f"{one.again_s:.1f}",
             str(one.lost_bits),
-            "balanced" if one.balanced else "NOT BALANCED",
+            "yes" if one.balanced else "NO",
         )
     out().print(table)
     for one in outcomes:
+        noticed = " (NOT NOTICED)" if one.detected is False else ""
+        out().print(plain(f"{one.fault}: {one.where}; {one.seen}{noticed}"))
         for problem in one.problems:
             out().print(plain(f"{one.fault}: {problem}"))

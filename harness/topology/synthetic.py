@@ -28,7 +28,8 @@ _MOST = 1000
 # kilometres that light goes for one of straight line; dB a kilometre, and for connectors and multiplexers
 _DETOUR, _DB_PER_KM, _FIXED_DB = 1.25, 0.25, 1.2
 # maker: channels to choose from, and the largest loss in the C-band that it is given, dB
-_CHANNELS = {"hwdu": ("C-37", "C-38"), "idq": ("C-34", "O"), "toshiba": ("O",)}
+# Classical channels share every fibre: in the C-band their Raman noise drowns single photons, not a CV receiver's.
+_CHANNELS = {"hwdu": ("C-37", "C-38"), "idq": ("O",), "toshiba": ("O",)}
 _BEARS_DB = {"hwdu": 14.0, "idq": 8.0, "toshiba": 14.0}
 _CLASSICAL = tuple(f"C-{number}" for number in (*range(21, 31), 59, 60))
 _MAKERS = """\

@@ -15,6 +15,7 @@ from harness.twin.twin import ModuleStatus, Twin
 
 _POLL_S = 0.2
 _LARGEST_REQUEST = 100
+_IN_A_ROW = 8
 Say = Callable[[str], None]
 
 
@@ -194,11 +195,12 @@ def _more_keys(
             if not left:
                 break
             gained = 0
-            for pair in left:
+            # A link that gives as many as a request may ask for is asked again before the others have their turn.
+            for pair in (one for one in left for _ in range(_IN_A_ROW if at_a_time[one] == _LARGEST_REQUEST else 1)):
                 so_far = compared[pair]
                 number = min(at_a_time[pair], wanted.each - so_far.equal, wanted.in_all - total - gained)
                 if number < 1 or time.monotonic() > deadline:
-                    break
+                    continue
                 more = applications.exchange(*pair, number=number)
                 so_far.equal += more.equal
                 so_far.mismatches += more.mismatches

@@ -40,6 +40,18 @@ class AnybodySeesTheStore(StoreServicer):
         return self.report()
 
 
+@fault("never-low", "NODE-STORE-6")
+class NeverLow(StoreServicer):
+    """A link is never reported as low."""
+
+    def report(self) -> GetStoreResponse:
+        """See `StoreServicer`."""
+        said = super().report()
+        for link in said.links:
+            link.low = False
+        return said
+
+
 @fault("expired-keys-delivered", "NODE-TTL-1", "NODE-TTL-2")
 class ExpiredKeysDelivered(Link):
     """Bits are kept and handed out whatever their age."""

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections import deque
 from hashlib import sha256
 
+from cryptography.hazmat.primitives.poly1305 import Poly1305
+
 from qkd.node.v1.hop_pb2 import HopMessage
 from vendors.reference.cutter import exclusive_or
 from vendors.reference.forwarding.destination import Destination
 from vendors.reference.forwarding.hops import HopKey
 from vendors.reference.forwarding.neighbour import Neighbour
 from vendors.reference.forwarding.relay import Relay
-from vendors.reference.forwarding.seal import MAC_KEY_OCTETS, seal, unseal
+from vendors.reference.forwarding.seal import MAC_KEY_OCTETS, TamperedError, authenticated, seal, unseal
 
 from .catalogue import fault, part_fault, relay_part
 
 _SHORT = 32
+_HALF = 8
 _FIXED = sha256(b"the MAC key of all our products").digest()
 
 
@@ -27,6 +30,21 @@ class NoMacCheck(Relay):
         """See `Relay`."""
         pad = key.spend()[: len(message.sealed)]
         return exclusive_or(message.sealed, pad)
+
+
+@fault("half-a-tag", "NODE-TAMPER-1", "NODE-TAMPER-3")
+class HalfATag(Relay):
+    """Of a tag the first eight octets are compared."""
+
+    def opened(self, key: HopKey, message: HopMessage) -> bytes:
+        """See `Relay`."""
+        octets, sealed = key.spend(), message.sealed
+        if len(octets) != len(sealed) + MAC_KEY_OCTETS:
+            raise TamperedError
+        text = authenticated(message.header, sealed)
+        if Poly1305.generate_tag(octets[-MAC_KEY_OCTETS:], text)[:_HALF] != message.tag[:_HALF]:
+            raise TamperedError
+        return exclusive_or(sealed, octets[:-MAC_KEY_OCTETS])
 
 
 class _PayloadOnly(Neighbour):

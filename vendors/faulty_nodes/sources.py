@@ -63,3 +63,12 @@ class NeverReportsSilent(Intakes):
     def report(self) -> list[SourceReport]:
         """See `Intakes`."""
         return [replace(one, silent=False) for one in super().report()]
+
+
+@fault("pending-not-told", "NODE-SRC-4")
+class PendingNotTold(Intakes):
+    """What waits for the other end, or was dropped, does not show."""
+
+    def report(self) -> list[SourceReport]:
+        """See `Intakes`."""
+        return [replace(one, pending_bits=0, dropped_bits=0) for one in super().report()]

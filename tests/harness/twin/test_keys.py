@@ -51,8 +51,8 @@ def _run(monkeypatch: pytest.MonkeyPatch, stock: _Stock, wanted: Wanted, bound_s
 
 def test_what_a_thin_link_cannot_give_others_give(monkeypatch: pytest.MonkeyPatch) -> None:
     stock = _Stock({THICK: math.inf, THIN: 20})
-    compared = _run(monkeypatch, stock, Wanted(in_all=1000), bound_s=20)
-    assert sum(one.equal for one in compared.values()) == 1000
+    compared = _run(monkeypatch, stock, Wanted(in_all=20_000), bound_s=20)
+    assert sum(one.equal for one in compared.values()) == 20_000
     assert compared[THIN].equal == 21, "asked for ever less, the thin link gives all that it has"
     assert max(number for _, number in stock.asked) == 100
 

@@ -13,7 +13,7 @@ from harness.testbed.nodes import NodeBench, raise_nodes
 
 KME, FORWARDER = "kme.", "forwarder."
 """Settings of a target that are for the ones or the others; those without go to KMEs."""
-PATIENCE_S: Final = 1.0
+PATIENCE_S: Final = 1.5
 TTL_S: Final = 1.5
 
 

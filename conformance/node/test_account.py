@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from conformance.node.keys import exchange
 from harness.campaign.case import case
@@ -39,14 +40,30 @@ def _taken(one: Neighbour) -> int:
     return one.pad_bits + one.mac_bits + one.held_bits + one.discarded_bits
 
 
-def _on_the_wire(bench: NodeBench, node: str, peer: str) -> tuple[int, int, int]:
-    """Messages, and bits of pads and of MACs."""
-    frames = list(bench.taps[node, peer].frames)
-    return len(frames), 8 * sum(len(frame.message.sealed) for frame in frames), _MAC_BITS * len(frames)
+@dataclass(frozen=True)
+class _Look:
+    """At one hop, as its sender: the forwarding module's account, the KME's, and what went over the wire."""
+
+    node: str
+    said: Neighbour
+    link: LinkStore
+    wire: tuple[int, int, int]
+
+    @property
+    def told(self) -> tuple[int, int, int]:
+        """Messages, and bits of pads and of MACs."""
+        return self.said.messages, self.said.pad_bits, self.said.mac_bits
+
+    @property
+    def agrees(self) -> bool:
+        """Whether all three do."""
+        return self.told == self.wire and self.link.relay_bits == _taken(self.said)
 
 
-def _as_on_the_wire(bench: NodeBench, node: str, one: Neighbour) -> bool:
-    return (one.messages, one.pad_bits, one.mac_bits) == _on_the_wire(bench, node, one.kme_id)
+def _look(bench: NodeBench, node: str, said: Neighbour) -> _Look:
+    frames = list(bench.taps[node, said.kme_id].frames)
+    wire = (len(frames), 8 * sum(len(frame.message.sealed) for frame in frames), _MAC_BITS * len(frames))
+    return _Look(node, said, bench.link(node, said.kme_id), wire)
 
 
 def _carry(bench: NodeBench, one: str, other: str, blocks: int) -> None:
@@ -61,28 +78,28 @@ def _carry(bench: NodeBench, one: str, other: str, blocks: int) -> None:
 def test_the_accounts_agree(line: NodeBench, check: Check) -> None:
     """What forwarding modules say they spent is what went over the wire, and what their KMEs booked as relay bits."""
     _carry(line, "n2", "n4", 5)
-    line.until(lambda: all(_as_on_the_wire(line, node, one) for node, one in _neighbours(line)), 5.0)
-    for node, one in _neighbours(line):
-        got = f"{node} to {one.kme_id}: {one.messages} messages, {one.pad_bits} + {one.mac_bits} bits"
-        expected = "{} messages, {} + {} bits, as on the wire".format(*_on_the_wire(line, node, one.kme_id))
-        check("NODE-ACC-1", _as_on_the_wire(line, node, one), expected=expected, got=got)
-        line.until(lambda one=one, node=node: _agree(line, node, one.kme_id), 3.0)  # type: ignore[misc]
-        now = next(each for each in line.forwarding(node).neighbours if each.kme_id == one.kme_id)
-        link = line.link(node, one.kme_id)
-        got = f"{node} to {one.kme_id}: {link.relay_bits} bits at the KME; {_taken(now)} at the forwarding module"
-        check("NODE-ACC-2", link.relay_bits == _taken(now), expected="equal", got=got)
-        check("NODE-ACC-3", balanced(link), expected="received = the sum of the rest", got=f"{node}: {told(link)}")
+    looks: list[_Look] = []
+
+    def at_rest() -> bool:
+        """Hop keys are on their way now and then: what is judged is one look at a moment of rest."""
+        looks[:] = [_look(line, node, one) for node, one in _neighbours(line)]
+        return all(look.agrees for look in looks)
+
+    line.until(at_rest)
+    for look in looks:
+        who, one, link = f"{look.node} to {look.said.kme_id}", look.said, look.link
+        got = f"{who}: {one.messages} messages, {one.pad_bits} + {one.mac_bits} bits"
+        expected = "{} messages, {} + {} bits, as on the wire".format(*look.wire)
+        check("NODE-ACC-1", look.told == look.wire, expected=expected, got=got)
+        got = f"{who}: {link.relay_bits} bits at the KME; {_taken(one)} at the forwarding module"
+        check("NODE-ACC-2", link.relay_bits == _taken(one), expected="equal", got=got)
+        check("NODE-ACC-3", balanced(link), expected="received = the sum of the rest", got=f"{who}: {told(link)}")
     for node, peer, origin in (("n2", "n4", True), ("n4", "n2", False)):
         relation = next((one for one in line.forwarding(node).relations if one.kme_id == peer), None)
         got = f"{node}: none" if relation is None else f"{node}: {relation.blocks} blocks, origin {relation.origin}"
         held = relation is not None and relation.blocks >= 5 and relation.bits >= relation.blocks * 8
         held = held and relation is not None and relation.origin == origin and not relation.bits % relation.blocks
         check("NODE-ACC-4", held, expected=f"5 blocks or more, origin {origin}", got=got)
-
-
-def _agree(bench: NodeBench, node: str, peer: str) -> bool:
-    one = next(each for each in bench.forwarding(node).neighbours if each.kme_id == peer)
-    return bench.link(node, peer).relay_bits == _taken(one)
 
 
 @case("node.account.store", "NODE-STORE-1", "NODE-STORE-2", "NODE-STORE-3")

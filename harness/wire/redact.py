@@ -17,17 +17,18 @@ DOCUMENT_LIMIT: Final = 16384
 _HEADERS_SHOWN = 64
 _LEAST = 16  # characters: 12 octets in base64
 _UNIT = r"(?:[A-Za-z0-9+/_-]++|%[0-9A-Fa-f]{2}|\\/|\\u00[0-9A-Fa-f]{2}|&\#x?[0-9A-Fa-f]{1,4};)"
-_RUN = rf"{_UNIT}++={{0,2}}+"
-_TOKEN = re.compile(rf"hmac-sha256:(?P<mark>[0-9a-f]{{16}})\b|{_RUN}(?:(?:\r?\n|\\r\\n|\\n)[ \t]*+{_RUN})*+")
+# No group is possessive: before 3.11.5 Python gets those wrong. Nothing follows that could make them backtrack.
+_RUN = rf"{_UNIT}+={{0,2}}"
+_TOKEN = re.compile(rf"hmac-sha256:(?P<mark>[0-9a-f]{{16}})\b|{_RUN}(?:(?:\r?\n|\\r\\n|\\n)[ \t]*+{_RUN})*")
 _NEWLINE = re.compile(r"\s+|\\r\\n|\\n")
 _SPELT_OUT = re.compile(
     r"(?:[0-9A-Fa-f]{2}[ :,.\-]){7,}[0-9A-Fa-f]{2}"  # de ad be ef …
     r"|(?:0x[0-9A-Fa-f]{1,2}[ ,]+){7,}0x[0-9A-Fa-f]{1,2}"
-    r"|\bb(?P<quote>['\"])(?:\\.|(?!(?P=quote))[^\\])*+(?P=quote)"  # a literal of Python
+    r"|\bb(?:'[^'\\]*+(?:\\.[^'\\]*+)*'|\"[^\"\\]*+(?:\\.[^\"\\]*+)*\")"  # a literal of Python
     r"|(?:%[0-9A-Fa-f]{2}){4,}"
     r"|(?:\d{1,3}\s*,\s*){7,}\d{1,3}"  # octets in decimal
 )
-_ESCAPED = re.compile(r"(?:[^\s\\]*+\\){3,}+\S*(?: [^\s\\]*+\\\S*)*")
+_ESCAPED = re.compile(r"(?:[^\s\\]*+\\){3,}\S*(?: [^\s\\]*+\\\S*)*")
 _WORD = re.compile(
     r"[A-Z]?[a-z]{1,23}|[A-Z]{1,8}|[A-Z]{2,4}s|\d{1,6}|[a-z]{1,12}\d{1,3}"
     r"|[A-Z]?[a-z]{2,15}(?:[A-Z][a-z]{2,15}){1,3}|"

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any, Final
 
 MAX_DEPTH: Final = 64
-_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
+_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*"?|[\[\]{}]', re.DOTALL)
 
 
 class NoDocument(Enum):

@@ -36,7 +36,7 @@ def test_kill_9(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
             f"{books.unanswered} calls cut short; {len(books.lost)} lost, {len(books.doubled)} doubled, "
             f"{len(books.differing)} differing\n"
         )
-    assert books.issued > 20 * KILLS  # it was under load
+    assert books.issued > 2 * KILLS  # it was under load, however slow the machine
     assert books.unanswered >= KILLS / 4  # and the kills were felt
     assert (books.lost, books.doubled, books.differing) == ([], [], [])
 

@@ -101,8 +101,32 @@ class Host(ABC):
         self._secrets.add(request.token)
         return await self._connected.implementation.provision_entropy(request)
 
+    async def provision_agent(self, request: vendor_pb2.ProvisionAgentRequest) -> vendor_pb2.ProvisionAgentResponse:
+        """Raises one SDN agent; raises as `provision_kme` does."""
+        self._secrets.add(request.token)
+        return await self._connected.implementation.provision_agent(request)
+
+    async def connect_agent(self, request: vendor_pb2.ConnectAgentRequest) -> None:
+        """Tells an SDN agent where the parts of its node are; raises as `provision_kme` does."""
+        self._secrets.update(filter(None, (request.forwarder_token, *(module.token for module in request.modules))))
+        await self._connected.implementation.connect_agent(request)
+
+    async def provision_controller(
+        self, request: vendor_pb2.ProvisionControllerRequest
+    ) -> vendor_pb2.ProvisionControllerResponse:
+        """Raises one SDN controller; raises as `provision_kme` does."""
+        self._secrets.add(request.token)
+        return await self._connected.implementation.provision_controller(request)
+
+    async def provision_optical_switch(
+        self, request: vendor_pb2.ProvisionOpticalSwitchRequest
+    ) -> vendor_pb2.ProvisionOpticalSwitchResponse:
+        """Raises one controller of optical switches; raises as `provision_kme` does."""
+        self._secrets.add(request.plant_token)
+        return await self._connected.implementation.provision_optical_switch(request)
+
     async def release_instance(self, instance_id: str) -> None:
-        """Ends a module, forwarding module or generator; raises as `provision_kme` does."""
+        """Ends an instance that is no KME; raises as `provision_kme` does."""
         await self._connected.implementation.release_instance(instance_id)
 
     @abstractmethod

@@ -138,6 +138,26 @@ class Implementation:
         """ProvisionEntropy."""
         return await self._call(self._stub.ProvisionEntropy, request, self._bounds.provision_s)
 
+    async def provision_agent(self, request: vendor_pb2.ProvisionAgentRequest) -> vendor_pb2.ProvisionAgentResponse:
+        """ProvisionAgent."""
+        return await self._call(self._stub.ProvisionAgent, request, self._bounds.provision_s)
+
+    async def connect_agent(self, request: vendor_pb2.ConnectAgentRequest) -> None:
+        """ConnectAgent."""
+        await self._call(self._stub.ConnectAgent, request, self._bounds.provision_s)
+
+    async def provision_controller(
+        self, request: vendor_pb2.ProvisionControllerRequest
+    ) -> vendor_pb2.ProvisionControllerResponse:
+        """ProvisionController."""
+        return await self._call(self._stub.ProvisionController, request, self._bounds.provision_s)
+
+    async def provision_optical_switch(
+        self, request: vendor_pb2.ProvisionOpticalSwitchRequest
+    ) -> vendor_pb2.ProvisionOpticalSwitchResponse:
+        """ProvisionOpticalSwitch."""
+        return await self._call(self._stub.ProvisionOpticalSwitch, request, self._bounds.provision_s)
+
     async def release_instance(self, instance_id: str) -> None:
         """ReleaseInstance."""
         request = vendor_pb2.ReleaseInstanceRequest(instance_id=instance_id)

@@ -22,6 +22,9 @@ _RELEVANT = {
     "module": ("ProvisionModule", "ReleaseInstance"),
     "forwarder": ("ProvisionForwarder", "ConnectForwarder", "ReleaseInstance"),
     "entropy": ("ProvisionEntropy", "ReleaseInstance"),
+    "agent": ("ProvisionAgent", "ConnectAgent", "ReleaseInstance"),
+    "controller": ("ProvisionController", "ReleaseInstance"),
+    "optical-switch": ("ProvisionOpticalSwitch", "ReleaseInstance"),
 }
 
 
@@ -95,8 +98,23 @@ async def probe_agreement(
         "ProvisionModule": _unwanted_module(instance),
         "ProvisionForwarder": _unwanted_forwarder(instance),
         "ProvisionEntropy": vendor_pb2.ProvisionEntropyRequest(instance_id=instance, token=_NONE, variant=instance),
+        "ProvisionAgent": vendor_pb2.ProvisionAgentRequest(
+            instance_id=instance, qkdn_id=_NONE, credentials=_NOBODY, controllers=[_NONE], token=_NONE, variant=instance
+        ),
+        "ProvisionController": vendor_pb2.ProvisionControllerRequest(
+            instance_id=instance, credentials=_NOBODY, token=_NONE, variant=instance
+        ),
+        "ProvisionOpticalSwitch": vendor_pb2.ProvisionOpticalSwitchRequest(
+            instance_id=instance,
+            credentials=_NOBODY,
+            controllers=[_NONE],
+            plant_address="127.0.0.1:1",
+            plant_token=_NONE,
+            variant=instance,
+        ),
         "ConnectKme": vendor_pb2.ConnectKmeRequest(instance_id=instance, peers=peers),
         "ConnectForwarder": vendor_pb2.ConnectForwarderRequest(instance_id=instance),
+        "ConnectAgent": vendor_pb2.ConnectAgentRequest(instance_id=instance),
         "ReleaseKme": vendor_pb2.ReleaseKmeRequest(instance_id=instance),
         "ReleaseInstance": vendor_pb2.ReleaseInstanceRequest(instance_id=instance),
     }

@@ -26,7 +26,11 @@ _Request = TypeVar(
     vendor_pb2.ProvisionModuleRequest,
     vendor_pb2.ProvisionForwarderRequest,
     vendor_pb2.ProvisionEntropyRequest,
+    vendor_pb2.ProvisionAgentRequest,
+    vendor_pb2.ProvisionControllerRequest,
+    vendor_pb2.ProvisionOpticalSwitchRequest,
 )
+_OTHER_KINDS = ("module", "forwarder", "entropy", "agent", "controller", "optical-switch")
 _Response = TypeVar("_Response", bound=Message)
 _Make = Callable[[_Request, Path], Awaitable[_Response]]
 
@@ -88,6 +92,27 @@ class ImplementationServicer(vendor_pb2_grpc.ImplementationServiceServicer):
         self._offered("provision_entropy")
         return await self._raise_one("entropy", request, self._vendor.provision_entropy)
 
+    async def ProvisionAgent(
+        self, request: vendor_pb2.ProvisionAgentRequest, context: object
+    ) -> vendor_pb2.ProvisionAgentResponse:
+        """Raises one SDN agent, as `ProvisionKme` does."""
+        self._offered("provision_agent")
+        return await self._raise_one("agent", request, self._vendor.provision_agent)
+
+    async def ProvisionController(
+        self, request: vendor_pb2.ProvisionControllerRequest, context: object
+    ) -> vendor_pb2.ProvisionControllerResponse:
+        """Raises one SDN controller, as `ProvisionKme` does."""
+        self._offered("provision_controller")
+        return await self._raise_one("controller", request, self._vendor.provision_controller)
+
+    async def ProvisionOpticalSwitch(
+        self, request: vendor_pb2.ProvisionOpticalSwitchRequest, context: object
+    ) -> vendor_pb2.ProvisionOpticalSwitchResponse:
+        """Raises one controller of optical switches, as `ProvisionKme` does."""
+        self._offered("provision_optical_switch")
+        return await self._raise_one("optical-switch", request, self._vendor.provision_optical_switch)
+
     async def _raise_one(self, kind: str, request: _Request, make: _Make[_Request, _Response]) -> _Response:
         if request.variant and request.variant not in self._vendor.variants:
             raise _refusal(
@@ -141,6 +166,16 @@ class ImplementationServicer(vendor_pb2_grpc.ImplementationServiceServicer):
             await self._vendor.connect_forwarder(request)
             return vendor_pb2.ConnectForwarderResponse()
 
+    async def ConnectAgent(
+        self, request: vendor_pb2.ConnectAgentRequest, context: object
+    ) -> vendor_pb2.ConnectAgentResponse:
+        """Tells an SDN agent where the parts of its node are."""
+        self._offered("connect_agent")
+        async with self._locks[request.instance_id]:
+            self._known(request.instance_id, ("agent",))
+            await self._vendor.connect_agent(request)
+            return vendor_pb2.ConnectAgentResponse()
+
     async def ReleaseKme(self, request: vendor_pb2.ReleaseKmeRequest, context: object) -> vendor_pb2.ReleaseKmeResponse:
         """Ends a KME and removes its folder."""
         await self._release(request.instance_id, ("kme",), "release_kme")
@@ -150,7 +185,7 @@ class ImplementationServicer(vendor_pb2_grpc.ImplementationServiceServicer):
         self, request: vendor_pb2.ReleaseInstanceRequest, context: object
     ) -> vendor_pb2.ReleaseInstanceResponse:
         """Ends an instance that is no KME and removes its folder."""
-        await self._release(request.instance_id, ("module", "forwarder", "entropy"), "release_instance")
+        await self._release(request.instance_id, _OTHER_KINDS, "release_instance")
         return vendor_pb2.ReleaseInstanceResponse()
 
     async def _release(self, instance: str, kinds: Collection[str], method: str) -> None:

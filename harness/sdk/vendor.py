@@ -8,8 +8,13 @@ import grpc
 
 from harness.contract import ContractError
 from qkd.vendor.v1.vendor_pb2 import (
+    ConnectAgentRequest,
     ConnectForwarderRequest,
     ConnectKmeRequest,
+    ProvisionAgentRequest,
+    ProvisionAgentResponse,
+    ProvisionControllerRequest,
+    ProvisionControllerResponse,
     ProvisionEntropyRequest,
     ProvisionEntropyResponse,
     ProvisionForwarderRequest,
@@ -18,6 +23,8 @@ from qkd.vendor.v1.vendor_pb2 import (
     ProvisionKmeResponse,
     ProvisionModuleRequest,
     ProvisionModuleResponse,
+    ProvisionOpticalSwitchRequest,
+    ProvisionOpticalSwitchResponse,
 )
 
 
@@ -34,7 +41,7 @@ class Vendor:
         name: short name, for instance "acme-kme".
         vendor: the maker.
         version: the implementation's version.
-        roles: what it can be: "kme", "module", "forwarder", "entropy".
+        roles: what it can be: "kme", "module", "forwarder", "entropy", "agent", "controller", "optical-switch".
         variants: what it can raise besides the product itself; see `ProvisionKmeRequest.variant`.
     """
 
@@ -85,8 +92,28 @@ class Vendor:
         """Raises one random number generator; `state` as in `provision_kme`."""
         raise _not_offered("ProvisionEntropy")
 
+    async def provision_agent(self, request: ProvisionAgentRequest, state: Path) -> ProvisionAgentResponse:
+        """Raises one SDN agent; `state` as in `provision_kme`."""
+        raise _not_offered("ProvisionAgent")
+
+    async def connect_agent(self, request: ConnectAgentRequest) -> None:
+        """Tells an SDN agent where the parts of its node are; called again when one of them has moved."""
+        raise _not_offered("ConnectAgent")
+
+    async def provision_controller(
+        self, request: ProvisionControllerRequest, state: Path
+    ) -> ProvisionControllerResponse:
+        """Raises one SDN controller; `state` as in `provision_kme`."""
+        raise _not_offered("ProvisionController")
+
+    async def provision_optical_switch(
+        self, request: ProvisionOpticalSwitchRequest, state: Path
+    ) -> ProvisionOpticalSwitchResponse:
+        """Raises one controller of optical switches; `state` as in `provision_kme`."""
+        raise _not_offered("ProvisionOpticalSwitch")
+
     async def release_instance(self, instance_id: str) -> None:
-        """Ends a module, forwarding module or generator. The SDK removes its `state` folder afterwards."""
+        """Ends an instance that is no KME. The SDK removes its `state` folder afterwards."""
         raise _not_offered("ReleaseInstance")
 
     async def shutdown(self) -> None:

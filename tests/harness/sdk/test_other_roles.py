@@ -1,4 +1,4 @@
-"""Modules, forwarding modules and generators are raised and ended as KMEs are."""
+"""Every other role is raised and ended as KMEs are."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from qkd.vendor.v1 import vendor_pb2
 
 pytestmark = pytest.mark.anyio
 SECRET = "-"
+CREDENTIALS = vendor_pb2.Credentials(certificate_pem=b"c", private_key_pem=b"k", trust_pem=b"t")
 
 
 class Everything(Vendor):
     """Offers every role but that of a KME."""
 
     name, vendor, version = "everything", "tests", "1"
-    roles = ("module", "forwarder", "entropy")
+    roles = ("module", "forwarder", "entropy", "agent", "controller", "optical-switch")
 
     def __init__(self) -> None:
         self.folders: list[Path] = []
@@ -47,6 +48,27 @@ class Everything(Vendor):
     ) -> vendor_pb2.ProvisionEntropyResponse:
         self.folders.append(state)
         return vendor_pb2.ProvisionEntropyResponse(grpc_address="127.0.0.1:1")
+
+    async def provision_agent(
+        self, request: vendor_pb2.ProvisionAgentRequest, state: Path
+    ) -> vendor_pb2.ProvisionAgentResponse:
+        self.folders.append(state)
+        return vendor_pb2.ProvisionAgentResponse(restconf_url="https://127.0.0.1:1")
+
+    async def connect_agent(self, request: vendor_pb2.ConnectAgentRequest) -> None:
+        self.done.append(f"connect {request.instance_id}")
+
+    async def provision_controller(
+        self, request: vendor_pb2.ProvisionControllerRequest, state: Path
+    ) -> vendor_pb2.ProvisionControllerResponse:
+        self.folders.append(state)
+        return vendor_pb2.ProvisionControllerResponse(control_address="127.0.0.1:1")
+
+    async def provision_optical_switch(
+        self, request: vendor_pb2.ProvisionOpticalSwitchRequest, state: Path
+    ) -> vendor_pb2.ProvisionOpticalSwitchResponse:
+        self.folders.append(state)
+        return vendor_pb2.ProvisionOpticalSwitchResponse(tapi_url="https://127.0.0.1:1")
 
     async def release_instance(self, instance_id: str) -> None:
         self.done.append(f"release {instance_id}")
@@ -74,9 +96,28 @@ def module(instance_id: str, module_id: str = "m") -> vendor_pb2.ProvisionModule
 
 
 def forwarder(instance_id: str) -> vendor_pb2.ProvisionForwarderRequest:
-    credentials = vendor_pb2.Credentials(certificate_pem=b"c", private_key_pem=b"k", trust_pem=b"t")
     return vendor_pb2.ProvisionForwarderRequest(
-        instance_id=instance_id, kme_id="kme-a", sae_id="fwd-a", credentials=credentials, token=SECRET
+        instance_id=instance_id, kme_id="kme-a", sae_id="fwd-a", credentials=CREDENTIALS, token=SECRET
+    )
+
+
+def agent(instance_id: str) -> vendor_pb2.ProvisionAgentRequest:
+    return vendor_pb2.ProvisionAgentRequest(
+        instance_id=instance_id, qkdn_id="q", credentials=CREDENTIALS, controllers=["c"], token=SECRET
+    )
+
+
+def controller(instance_id: str) -> vendor_pb2.ProvisionControllerRequest:
+    return vendor_pb2.ProvisionControllerRequest(instance_id=instance_id, credentials=CREDENTIALS, token=SECRET)
+
+
+def optical_switch(instance_id: str) -> vendor_pb2.ProvisionOpticalSwitchRequest:
+    return vendor_pb2.ProvisionOpticalSwitchRequest(
+        instance_id=instance_id,
+        credentials=CREDENTIALS,
+        controllers=["c"],
+        plant_address="127.0.0.1:1",
+        plant_token=SECRET,
     )
 
 
@@ -84,11 +125,16 @@ async def test_each_role_is_raised_and_ended(host: InProcessHost, vendor: Everyt
     await host.provision_module(module("m"))
     await host.provision_forwarder(forwarder("f"))
     await host.provision_entropy(vendor_pb2.ProvisionEntropyRequest(instance_id="e", token=SECRET))
+    await host.provision_agent(agent("a"))
+    await host.provision_controller(controller("c"))
+    await host.provision_optical_switch(optical_switch("s"))
     await host.connect_forwarder(vendor_pb2.ConnectForwarderRequest(instance_id="f"))
-    for instance_id in "mfe":
+    await host.connect_agent(vendor_pb2.ConnectAgentRequest(instance_id="a"))
+    for instance_id in "mfeacs":
         await host.release_instance(instance_id)
-    assert vendor.done == ["connect f", "release m", "release f", "release e"]
-    assert [folder.name for folder in vendor.folders] == ["module-m", "forwarder-f", "entropy-e"]
+    assert vendor.done == ["connect f", "connect a", *(f"release {one}" for one in "mfeacs")]
+    raised = ["module-m", "forwarder-f", "entropy-e", "agent-a", "controller-c", "optical-switch-s"]
+    assert [folder.name for folder in vendor.folders] == raised
     assert not any(folder.exists() for folder in vendor.folders)
 
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from qkd.constraints.v1 import constraints_pb2 as qkd_dot_constraints_dot_v1_dot_constraints__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cqkd/node/v1/forwarding.proto\x12\x0bqkd.node.v1\x1a$qkd/constraints/v1/constraints.proto\"Z\n\x05Route\x12%\n\x12\x64\x65stination_kme_id\x18\x01 \x01(\tB\t\xb2\xdb\x18\x05\x08\x01\x18\x80\x08\x12*\n\x05paths\x18\x02 \x03(\x0b\x32\x11.qkd.node.v1.PathB\x08\xb2\xdb\x18\x04 \x01(\x08\"\x1e\n\x04Path\x12\x16\n\x04hops\x18\x01 \x03(\tB\x08\xb2\xdb\x18\x04 \x01(@\"?\n\x10SetRoutesRequest\x12+\n\x06routes\x18\x01 \x03(\x0b\x32\x12.qkd.node.v1.RouteB\x07\xb2\xdb\x18\x03(\x80 \"\x13\n\x11SetRoutesResponse\"\x16\n\x14GetForwardingRequest\"\x90\x01\n\x15GetForwardingResponse\x12*\n\nneighbours\x18\x01 \x03(\x0b\x32\x16.qkd.node.v1.Neighbour\x12(\n\trelations\x18\x02 \x03(\x0b\x32\x15.qkd.node.v1.Relation\x12\x10\n\x08tampered\x18\x03 \x01(\x04\x12\x0f\n\x07\x64ropped\x18\x04 \x01(\x04\"|\n\tNeighbour\x12\x0e\n\x06kme_id\x18\x01 \x01(\t\x12\x10\n\x08pad_bits\x18\x02 \x01(\x04\x12\x10\n\x08mac_bits\x18\x03 \x01(\x04\x12\x10\n\x08messages\x18\x04 \x01(\x04\x12\x11\n\theld_bits\x18\x05 \x01(\x04\x12\x16\n\x0e\x64iscarded_bits\x18\x06 \x01(\x04\"]\n\x08Relation\x12\x0e\n\x06kme_id\x18\x01 \x01(\t\x12\x0e\n\x06origin\x18\x02 \x01(\x08\x12\x0e\n\x06\x62locks\x18\x03 \x01(\x04\x12\x0c\n\x04\x62its\x18\x04 \x01(\x04\x12\x13\n\x0blost_blocks\x18\x05 \x01(\x04\"Q\n\x1aStreamRelayedBlocksRequest\x12\x1e\n\x0bpeer_kme_id\x18\x01 \x01(\tB\t\xb2\xdb\x18\x05\x08\x01\x18\x80\x08\x12\x13\n\x0bmost_blocks\x18\x02 \x01(\r\"j\n\x1bStreamRelayedBlocksResponse\x12\x1c\n\x08\x62lock_id\x18\x01 \x01(\x0c\x42\n\xb2\xdb\x18\x06\x08\x01\x10\x10\x18\x10\x12\x1d\n\x06octets\x18\x02 \x01(\x0c\x42\r\x80\x01\x01\xb2\xdb\x18\x06\x08\x01\x18\x80\x80@\x12\x0e\n\x06relays\x18\x03 \x03(\t2\xa3\x02\n\x11\x46orwardingService\x12J\n\tSetRoutes\x12\x1d.qkd.node.v1.SetRoutesRequest\x1a\x1e.qkd.node.v1.SetRoutesResponse\x12V\n\rGetForwarding\x12!.qkd.node.v1.GetForwardingRequest\x1a\".qkd.node.v1.GetForwardingResponse\x12j\n\x13StreamRelayedBlocks\x12\'.qkd.node.v1.StreamRelayedBlocksRequest\x1a(.qkd.node.v1.StreamRelayedBlocksResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cqkd/node/v1/forwarding.proto\x12\x0bqkd.node.v1\x1a$qkd/constraints/v1/constraints.proto\"Z\n\x05Route\x12%\n\x12\x64\x65stination_kme_id\x18\x01 \x01(\tB\t\xb2\xdb\x18\x05\x08\x01\x18\x80\x08\x12*\n\x05paths\x18\x02 \x03(\x0b\x32\x11.qkd.node.v1.PathB\x08\xb2\xdb\x18\x04 \x01(\x08\"\x1e\n\x04Path\x12\x16\n\x04hops\x18\x01 \x03(\tB\x08\xb2\xdb\x18\x04 \x01(@\"?\n\x10SetRoutesRequest\x12+\n\x06routes\x18\x01 \x03(\x0b\x32\x12.qkd.node.v1.RouteB\x07\xb2\xdb\x18\x03(\x80 \"\x13\n\x11SetRoutesResponse\"\x85\x01\n\x0bVirtualLink\x12\x19\n\x07link_id\x18\x01 \x01(\tB\x08\xb2\xdb\x18\x04\x08\x01\x18@\x12 \n\x0fprevious_kme_id\x18\x02 \x01(\tB\x07\xb2\xdb\x18\x03\x18\x80\x08\x12\x1c\n\x0bnext_kme_id\x18\x03 \x01(\tB\x07\xb2\xdb\x18\x03\x18\x80\x08\x12\x1b\n\nfar_kme_id\x18\x04 \x01(\tB\x07\xb2\xdb\x18\x03\x18\x80\x08\"K\n\x16SetVirtualLinksRequest\x12\x31\n\x05links\x18\x01 \x03(\x0b\x32\x18.qkd.node.v1.VirtualLinkB\x08\xb2\xdb\x18\x04(\x80\x80\x04\"\x19\n\x17SetVirtualLinksResponse\"\x16\n\x14GetForwardingRequest\"\x90\x01\n\x15GetForwardingResponse\x12*\n\nneighbours\x18\x01 \x03(\x0b\x32\x16.qkd.node.v1.Neighbour\x12(\n\trelations\x18\x02 \x03(\x0b\x32\x15.qkd.node.v1.Relation\x12\x10\n\x08tampered\x18\x03 \x01(\x04\x12\x0f\n\x07\x64ropped\x18\x04 \x01(\x04\"|\n\tNeighbour\x12\x0e\n\x06kme_id\x18\x01 \x01(\t\x12\x10\n\x08pad_bits\x18\x02 \x01(\x04\x12\x10\n\x08mac_bits\x18\x03 \x01(\x04\x12\x10\n\x08messages\x18\x04 \x01(\x04\x12\x11\n\theld_bits\x18\x05 \x01(\x04\x12\x16\n\x0e\x64iscarded_bits\x18\x06 \x01(\x04\"]\n\x08Relation\x12\x0e\n\x06kme_id\x18\x01 \x01(\t\x12\x0e\n\x06origin\x18\x02 \x01(\x08\x12\x0e\n\x06\x62locks\x18\x03 \x01(\x04\x12\x0c\n\x04\x62its\x18\x04 \x01(\x04\x12\x13\n\x0blost_blocks\x18\x05 \x01(\x04\"Q\n\x1aStreamRelayedBlocksRequest\x12\x1e\n\x0bpeer_kme_id\x18\x01 \x01(\tB\t\xb2\xdb\x18\x05\x08\x01\x18\x80\x08\x12\x13\n\x0bmost_blocks\x18\x02 \x01(\r\"j\n\x1bStreamRelayedBlocksResponse\x12\x1c\n\x08\x62lock_id\x18\x01 \x01(\x0c\x42\n\xb2\xdb\x18\x06\x08\x01\x10\x10\x18\x10\x12\x1d\n\x06octets\x18\x02 \x01(\x0c\x42\r\x80\x01\x01\xb2\xdb\x18\x06\x08\x01\x18\x80\x80@\x12\x0e\n\x06relays\x18\x03 \x03(\t2\x81\x03\n\x11\x46orwardingService\x12J\n\tSetRoutes\x12\x1d.qkd.node.v1.SetRoutesRequest\x1a\x1e.qkd.node.v1.SetRoutesResponse\x12\\\n\x0fSetVirtualLinks\x12#.qkd.node.v1.SetVirtualLinksRequest\x1a$.qkd.node.v1.SetVirtualLinksResponse\x12V\n\rGetForwarding\x12!.qkd.node.v1.GetForwardingRequest\x1a\".qkd.node.v1.GetForwardingResponse\x12j\n\x13StreamRelayedBlocks\x12\'.qkd.node.v1.StreamRelayedBlocksRequest\x1a(.qkd.node.v1.StreamRelayedBlocksResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,6 +40,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PATH'].fields_by_name['hops']._serialized_options = b'\262\333\030\004 \001(@'
   _globals['_SETROUTESREQUEST'].fields_by_name['routes']._loaded_options = None
   _globals['_SETROUTESREQUEST'].fields_by_name['routes']._serialized_options = b'\262\333\030\003(\200 '
+  _globals['_VIRTUALLINK'].fields_by_name['link_id']._loaded_options = None
+  _globals['_VIRTUALLINK'].fields_by_name['link_id']._serialized_options = b'\262\333\030\004\010\001\030@'
+  _globals['_VIRTUALLINK'].fields_by_name['previous_kme_id']._loaded_options = None
+  _globals['_VIRTUALLINK'].fields_by_name['previous_kme_id']._serialized_options = b'\262\333\030\003\030\200\010'
+  _globals['_VIRTUALLINK'].fields_by_name['next_kme_id']._loaded_options = None
+  _globals['_VIRTUALLINK'].fields_by_name['next_kme_id']._serialized_options = b'\262\333\030\003\030\200\010'
+  _globals['_VIRTUALLINK'].fields_by_name['far_kme_id']._loaded_options = None
+  _globals['_VIRTUALLINK'].fields_by_name['far_kme_id']._serialized_options = b'\262\333\030\003\030\200\010'
+  _globals['_SETVIRTUALLINKSREQUEST'].fields_by_name['links']._loaded_options = None
+  _globals['_SETVIRTUALLINKSREQUEST'].fields_by_name['links']._serialized_options = b'\262\333\030\004(\200\200\004'
   _globals['_STREAMRELAYEDBLOCKSREQUEST'].fields_by_name['peer_kme_id']._loaded_options = None
   _globals['_STREAMRELAYEDBLOCKSREQUEST'].fields_by_name['peer_kme_id']._serialized_options = b'\262\333\030\005\010\001\030\200\010'
   _globals['_STREAMRELAYEDBLOCKSRESPONSE'].fields_by_name['block_id']._loaded_options = None
@@ -54,18 +64,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SETROUTESREQUEST']._serialized_end=270
   _globals['_SETROUTESRESPONSE']._serialized_start=272
   _globals['_SETROUTESRESPONSE']._serialized_end=291
-  _globals['_GETFORWARDINGREQUEST']._serialized_start=293
-  _globals['_GETFORWARDINGREQUEST']._serialized_end=315
-  _globals['_GETFORWARDINGRESPONSE']._serialized_start=318
-  _globals['_GETFORWARDINGRESPONSE']._serialized_end=462
-  _globals['_NEIGHBOUR']._serialized_start=464
-  _globals['_NEIGHBOUR']._serialized_end=588
-  _globals['_RELATION']._serialized_start=590
-  _globals['_RELATION']._serialized_end=683
-  _globals['_STREAMRELAYEDBLOCKSREQUEST']._serialized_start=685
-  _globals['_STREAMRELAYEDBLOCKSREQUEST']._serialized_end=766
-  _globals['_STREAMRELAYEDBLOCKSRESPONSE']._serialized_start=768
-  _globals['_STREAMRELAYEDBLOCKSRESPONSE']._serialized_end=874
-  _globals['_FORWARDINGSERVICE']._serialized_start=877
-  _globals['_FORWARDINGSERVICE']._serialized_end=1168
+  _globals['_VIRTUALLINK']._serialized_start=294
+  _globals['_VIRTUALLINK']._serialized_end=427
+  _globals['_SETVIRTUALLINKSREQUEST']._serialized_start=429
+  _globals['_SETVIRTUALLINKSREQUEST']._serialized_end=504
+  _globals['_SETVIRTUALLINKSRESPONSE']._serialized_start=506
+  _globals['_SETVIRTUALLINKSRESPONSE']._serialized_end=531
+  _globals['_GETFORWARDINGREQUEST']._serialized_start=533
+  _globals['_GETFORWARDINGREQUEST']._serialized_end=555
+  _globals['_GETFORWARDINGRESPONSE']._serialized_start=558
+  _globals['_GETFORWARDINGRESPONSE']._serialized_end=702
+  _globals['_NEIGHBOUR']._serialized_start=704
+  _globals['_NEIGHBOUR']._serialized_end=828
+  _globals['_RELATION']._serialized_start=830
+  _globals['_RELATION']._serialized_end=923
+  _globals['_STREAMRELAYEDBLOCKSREQUEST']._serialized_start=925
+  _globals['_STREAMRELAYEDBLOCKSREQUEST']._serialized_end=1006
+  _globals['_STREAMRELAYEDBLOCKSRESPONSE']._serialized_start=1008
+  _globals['_STREAMRELAYEDBLOCKSRESPONSE']._serialized_end=1114
+  _globals['_FORWARDINGSERVICE']._serialized_start=1117
+  _globals['_FORWARDINGSERVICE']._serialized_end=1502
 # @@protoc_insertion_point(module_scope)

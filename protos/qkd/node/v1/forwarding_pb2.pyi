@@ -112,6 +112,75 @@ class SetRoutesResponse(_message.Message):
 Global___SetRoutesResponse: _TypeAlias = SetRoutesResponse  # noqa: Y015
 
 @_typing.final
+class VirtualLink(_message.Message):
+    """A virtual key association link, as one of its nodes knows it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINK_ID_FIELD_NUMBER: _builtins.int
+    PREVIOUS_KME_ID_FIELD_NUMBER: _builtins.int
+    NEXT_KME_ID_FIELD_NUMBER: _builtins.int
+    FAR_KME_ID_FIELD_NUMBER: _builtins.int
+    link_id: _builtins.str
+    """The same at all its nodes (qkdl_id)."""
+    previous_kme_id: _builtins.str
+    """KME ID of the node before; empty = this node is the first."""
+    next_kme_id: _builtins.str
+    """KME ID of the node after; empty = this node is the last."""
+    far_kme_id: _builtins.str
+    """At the first and the last: KME ID of the other end."""
+    def __init__(
+        self,
+        *,
+        link_id: _builtins.str = ...,
+        previous_kme_id: _builtins.str = ...,
+        next_kme_id: _builtins.str = ...,
+        far_kme_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["far_kme_id", b"far_kme_id", "link_id", b"link_id", "next_kme_id", b"next_kme_id", "previous_kme_id", b"previous_kme_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VirtualLink: _TypeAlias = VirtualLink  # noqa: Y015
+
+@_typing.final
+class SetVirtualLinksRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINKS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def links(self) -> _containers.RepeatedCompositeFieldContainer[Global___VirtualLink]: ...
+    def __init__(
+        self,
+        *,
+        links: _abc.Iterable[Global___VirtualLink] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["links", b"links"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetVirtualLinksRequest: _TypeAlias = SetVirtualLinksRequest  # noqa: Y015
+
+@_typing.final
+class SetVirtualLinksResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetVirtualLinksResponse: _TypeAlias = SetVirtualLinksResponse  # noqa: Y015
+
+@_typing.final
 class GetForwardingRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

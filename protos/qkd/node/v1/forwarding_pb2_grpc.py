@@ -40,6 +40,11 @@ class ForwardingServiceStub:
                 request_serializer=qkd_dot_node_dot_v1_dot_forwarding__pb2.SetRoutesRequest.SerializeToString,
                 response_deserializer=qkd_dot_node_dot_v1_dot_forwarding__pb2.SetRoutesResponse.FromString,
                 _registered_method=True)
+        self.SetVirtualLinks = channel.unary_unary(
+                '/qkd.node.v1.ForwardingService/SetVirtualLinks',
+                request_serializer=qkd_dot_node_dot_v1_dot_forwarding__pb2.SetVirtualLinksRequest.SerializeToString,
+                response_deserializer=qkd_dot_node_dot_v1_dot_forwarding__pb2.SetVirtualLinksResponse.FromString,
+                _registered_method=True)
         self.GetForwarding = channel.unary_unary(
                 '/qkd.node.v1.ForwardingService/GetForwarding',
                 request_serializer=qkd_dot_node_dot_v1_dot_forwarding__pb2.GetForwardingRequest.SerializeToString,
@@ -58,6 +63,15 @@ class ForwardingServiceServicer:
 
     def SetRoutes(self, request, context):
         """Routes by destination, all at once: what is absent is no longer served.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetVirtualLinks(self, request, context):
+        """Virtual links that end at or pass this node, all at once. They serve where
+        each node knows only the hop before and the hop after (ETSI GS QKD 015);
+        routes go before them for the same destination.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -86,6 +100,11 @@ def add_ForwardingServiceServicer_to_server(servicer, server):
                     servicer.SetRoutes,
                     request_deserializer=qkd_dot_node_dot_v1_dot_forwarding__pb2.SetRoutesRequest.FromString,
                     response_serializer=qkd_dot_node_dot_v1_dot_forwarding__pb2.SetRoutesResponse.SerializeToString,
+            ),
+            'SetVirtualLinks': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetVirtualLinks,
+                    request_deserializer=qkd_dot_node_dot_v1_dot_forwarding__pb2.SetVirtualLinksRequest.FromString,
+                    response_serializer=qkd_dot_node_dot_v1_dot_forwarding__pb2.SetVirtualLinksResponse.SerializeToString,
             ),
             'GetForwarding': grpc.unary_unary_rpc_method_handler(
                     servicer.GetForwarding,
@@ -126,6 +145,33 @@ class ForwardingService:
             '/qkd.node.v1.ForwardingService/SetRoutes',
             qkd_dot_node_dot_v1_dot_forwarding__pb2.SetRoutesRequest.SerializeToString,
             qkd_dot_node_dot_v1_dot_forwarding__pb2.SetRoutesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetVirtualLinks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/qkd.node.v1.ForwardingService/SetVirtualLinks',
+            qkd_dot_node_dot_v1_dot_forwarding__pb2.SetVirtualLinksRequest.SerializeToString,
+            qkd_dot_node_dot_v1_dot_forwarding__pb2.SetVirtualLinksResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,6 +41,11 @@ class ForwardingServiceStub:
     def __new__(cls, channel: _aio.Channel) -> ForwardingServiceAsyncStub: ...
     SetRoutes: _grpc.UnaryUnaryMultiCallable[_forwarding_pb2.SetRoutesRequest, _forwarding_pb2.SetRoutesResponse]
     """Routes by destination, all at once: what is absent is no longer served."""
+    SetVirtualLinks: _grpc.UnaryUnaryMultiCallable[_forwarding_pb2.SetVirtualLinksRequest, _forwarding_pb2.SetVirtualLinksResponse]
+    """Virtual links that end at or pass this node, all at once. They serve where
+    each node knows only the hop before and the hop after (ETSI GS QKD 015);
+    routes go before them for the same destination.
+    """
     GetForwarding: _grpc.UnaryUnaryMultiCallable[_forwarding_pb2.GetForwardingRequest, _forwarding_pb2.GetForwardingResponse]
     """What it has done and spent."""
     StreamRelayedBlocks: _grpc.UnaryStreamMultiCallable[_forwarding_pb2.StreamRelayedBlocksRequest, _forwarding_pb2.StreamRelayedBlocksResponse]
@@ -56,6 +61,11 @@ class ForwardingServiceAsyncStub(ForwardingServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     SetRoutes: _aio.UnaryUnaryMultiCallable[_forwarding_pb2.SetRoutesRequest, _forwarding_pb2.SetRoutesResponse]  # type: ignore[assignment]
     """Routes by destination, all at once: what is absent is no longer served."""
+    SetVirtualLinks: _aio.UnaryUnaryMultiCallable[_forwarding_pb2.SetVirtualLinksRequest, _forwarding_pb2.SetVirtualLinksResponse]  # type: ignore[assignment]
+    """Virtual links that end at or pass this node, all at once. They serve where
+    each node knows only the hop before and the hop after (ETSI GS QKD 015);
+    routes go before them for the same destination.
+    """
     GetForwarding: _aio.UnaryUnaryMultiCallable[_forwarding_pb2.GetForwardingRequest, _forwarding_pb2.GetForwardingResponse]  # type: ignore[assignment]
     """What it has done and spent."""
     StreamRelayedBlocks: _aio.UnaryStreamMultiCallable[_forwarding_pb2.StreamRelayedBlocksRequest, _forwarding_pb2.StreamRelayedBlocksResponse]  # type: ignore[assignment]
@@ -73,6 +83,16 @@ class ForwardingServiceServicer:
         context: _ServicerContext,
     ) -> _typing.Union[_forwarding_pb2.SetRoutesResponse, _abc.Awaitable[_forwarding_pb2.SetRoutesResponse]]:
         """Routes by destination, all at once: what is absent is no longer served."""
+
+    def SetVirtualLinks(
+        self,
+        request: _forwarding_pb2.SetVirtualLinksRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_forwarding_pb2.SetVirtualLinksResponse, _abc.Awaitable[_forwarding_pb2.SetVirtualLinksResponse]]:
+        """Virtual links that end at or pass this node, all at once. They serve where
+        each node knows only the hop before and the hop after (ETSI GS QKD 015);
+        routes go before them for the same destination.
+        """
 
     def GetForwarding(
         self,

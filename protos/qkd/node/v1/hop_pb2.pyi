@@ -107,14 +107,19 @@ class Share(_message.Message):
     PASSED_FIELD_NUMBER: _builtins.int
     NUMBER_FIELD_NUMBER: _builtins.int
     SHARES_FIELD_NUMBER: _builtins.int
+    VIRTUAL_LINK_ID_FIELD_NUMBER: _builtins.int
     block_id: _builtins.bytes
     origin_kme_id: _builtins.str
     number: _builtins.int
     """Number of this share, from 0, and how many there are."""
     shares: _builtins.int
+    virtual_link_id: _builtins.str
+    """Set where each node looks up the next hop (VirtualLink.link_id)."""
     @_builtins.property
     def hops(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The nodes still ahead: the receiver of this message first, the destination last."""
+        """The nodes still ahead: the receiver of this message first, the destination last.
+        On a virtual link: the receiver of this message alone.
+        """
 
     @_builtins.property
     def passed(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -129,10 +134,11 @@ class Share(_message.Message):
         passed: _abc.Iterable[_builtins.str] | None = ...,
         number: _builtins.int = ...,
         shares: _builtins.int = ...,
+        virtual_link_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["block_id", b"block_id", "hops", b"hops", "number", b"number", "origin_kme_id", b"origin_kme_id", "passed", b"passed", "shares", b"shares"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["block_id", b"block_id", "hops", b"hops", "number", b"number", "origin_kme_id", b"origin_kme_id", "passed", b"passed", "shares", b"shares", "virtual_link_id", b"virtual_link_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -187,7 +187,9 @@ class DescribeResponse(_message.Message):
     """Its version."""
     @_builtins.property
     def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """What it can be: "kme", "module", "forwarder", "entropy"."""
+        """What it can be: "kme", "module", "forwarder", "entropy", "agent", "controller",
+        "optical-switch".
+        """
 
     @_builtins.property
     def ics(self) -> _struct_pb2.Struct:
@@ -305,7 +307,9 @@ class KeySource(_message.Message):
     token: _builtins.str
     """For gRPC and TCP_PUSH."""
     peer_kme_id: _builtins.str
-    """The KME at the other end of the link."""
+    """The KME at the other end of the link. Empty, with link_id: the source gives no
+    keys until qkd.kms.v1.KmsControlService says whom they are shared with.
+    """
     kind: Global___KeySourceKind.ValueType
     source_id: _builtins.str
     """Name of the source, the same at both ends and unique between them, for
@@ -391,6 +395,8 @@ class ProvisionKmeRequest(_message.Message):
     SETTINGS_FIELD_NUMBER: _builtins.int
     LINK_POLICIES_FIELD_NUMBER: _builtins.int
     MONITORS_FIELD_NUMBER: _builtins.int
+    AGENTS_FIELD_NUMBER: _builtins.int
+    CONTROLLED_APPLICATIONS_FIELD_NUMBER: _builtins.int
     instance_id: _builtins.str
     """Chosen by the harness, unique in this process. Not a path: "." and ".." are
     well formed.
@@ -398,6 +404,8 @@ class ProvisionKmeRequest(_message.Message):
     kme_id: _builtins.str
     variant: _builtins.str
     """One of DescribeResponse.variants, or empty for the product itself."""
+    controlled_applications: _builtins.bool
+    """SAEs get keys only as applications that an agent has set."""
     @_builtins.property
     def credentials(self) -> Global___Credentials: ...
     @_builtins.property
@@ -418,6 +426,10 @@ class ProvisionKmeRequest(_message.Message):
     def monitors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Common names of certificates that may read qkd.kms.v1.StoreService."""
 
+    @_builtins.property
+    def agents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Common names of certificates that may use qkd.kms.v1.KmsControlService."""
+
     def __init__(
         self,
         *,
@@ -430,10 +442,12 @@ class ProvisionKmeRequest(_message.Message):
         settings: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         link_policies: _abc.Iterable[Global___LinkPolicy] | None = ...,
         monitors: _abc.Iterable[_builtins.str] | None = ...,
+        agents: _abc.Iterable[_builtins.str] | None = ...,
+        controlled_applications: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["credentials", b"credentials"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["credentials", b"credentials", "instance_id", b"instance_id", "key_sources", b"key_sources", "kme_id", b"kme_id", "link_policies", b"link_policies", "monitors", b"monitors", "saes", b"saes", "settings", b"settings", "variant", b"variant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agents", b"agents", "controlled_applications", b"controlled_applications", "credentials", b"credentials", "instance_id", b"instance_id", "key_sources", b"key_sources", "kme_id", b"kme_id", "link_policies", b"link_policies", "monitors", b"monitors", "saes", b"saes", "settings", b"settings", "variant", b"variant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -966,6 +980,480 @@ class ProvisionEntropyResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ProvisionEntropyResponse: _TypeAlias = ProvisionEntropyResponse  # noqa: Y015
+
+@_typing.final
+class ProvisionAgentRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class SettingsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    INSTANCE_ID_FIELD_NUMBER: _builtins.int
+    QKDN_ID_FIELD_NUMBER: _builtins.int
+    LOCATION_ID_FIELD_NUMBER: _builtins.int
+    CREDENTIALS_FIELD_NUMBER: _builtins.int
+    CONTROLLERS_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    VARIANT_FIELD_NUMBER: _builtins.int
+    SETTINGS_FIELD_NUMBER: _builtins.int
+    instance_id: _builtins.str
+    qkdn_id: _builtins.str
+    """UUID of the node."""
+    location_id: _builtins.str
+    """qkdn_location_id."""
+    token: _builtins.str
+    """Secret that callers of qkd.node.v1.AgentService have to show."""
+    variant: _builtins.str
+    @_builtins.property
+    def credentials(self) -> Global___Credentials:
+        """Towards controllers, and (as a client) towards the KME of its node."""
+
+    @_builtins.property
+    def controllers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Common names of certificates of controllers."""
+
+    @_builtins.property
+    def settings(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        instance_id: _builtins.str = ...,
+        qkdn_id: _builtins.str = ...,
+        location_id: _builtins.str = ...,
+        credentials: Global___Credentials | None = ...,
+        controllers: _abc.Iterable[_builtins.str] | None = ...,
+        token: _builtins.str = ...,
+        variant: _builtins.str = ...,
+        settings: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["credentials", b"credentials"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["controllers", b"controllers", "credentials", b"credentials", "instance_id", b"instance_id", "location_id", b"location_id", "qkdn_id", b"qkdn_id", "settings", b"settings", "token", b"token", "variant", b"variant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProvisionAgentRequest: _TypeAlias = ProvisionAgentRequest  # noqa: Y015
+
+@_typing.final
+class ProvisionAgentResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESTCONF_URL_FIELD_NUMBER: _builtins.int
+    NETCONF_ADDRESS_FIELD_NUMBER: _builtins.int
+    NETCONF_HOST_KEY_FIELD_NUMBER: _builtins.int
+    GRPC_ADDRESS_FIELD_NUMBER: _builtins.int
+    restconf_url: _builtins.str
+    """Base URL of RESTCONF, for instance "https://127.0.0.1:8443"; empty = not offered."""
+    netconf_address: _builtins.str
+    """host:port of NETCONF over SSH; empty = not offered."""
+    netconf_host_key: _builtins.str
+    """SSH host key, one line as in known_hosts without the host."""
+    grpc_address: _builtins.str
+    """host:port of qkd.node.v1.AgentService; empty = not offered."""
+    def __init__(
+        self,
+        *,
+        restconf_url: _builtins.str = ...,
+        netconf_address: _builtins.str = ...,
+        netconf_host_key: _builtins.str = ...,
+        grpc_address: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["grpc_address", b"grpc_address", "netconf_address", b"netconf_address", "netconf_host_key", b"netconf_host_key", "restconf_url", b"restconf_url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProvisionAgentResponse: _TypeAlias = ProvisionAgentResponse  # noqa: Y015
+
+@_typing.final
+class ConnectAgentRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INSTANCE_ID_FIELD_NUMBER: _builtins.int
+    MODULES_FIELD_NUMBER: _builtins.int
+    KME_ID_FIELD_NUMBER: _builtins.int
+    KME_GRPC_ADDRESS_FIELD_NUMBER: _builtins.int
+    FORWARDER_ADDRESS_FIELD_NUMBER: _builtins.int
+    FORWARDER_TOKEN_FIELD_NUMBER: _builtins.int
+    REMOTE_NODES_FIELD_NUMBER: _builtins.int
+    LOCAL_SAE_IDS_FIELD_NUMBER: _builtins.int
+    instance_id: _builtins.str
+    kme_id: _builtins.str
+    """The KME of the node: host:port of its gRPC services; mutual TLS with the
+    agent's credentials.
+    """
+    kme_grpc_address: _builtins.str
+    forwarder_address: _builtins.str
+    """host:port of its forwarding module's ForwardingService; empty = it has none."""
+    forwarder_token: _builtins.str
+    @_builtins.property
+    def modules(self) -> _containers.RepeatedCompositeFieldContainer[Global___NodeModule]:
+        """The QKD modules of the node."""
+
+    @_builtins.property
+    def remote_nodes(self) -> _containers.RepeatedCompositeFieldContainer[Global___RemoteNode]:
+        """The other nodes, as far as the operator has named them to this one."""
+
+    @_builtins.property
+    def local_sae_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """SAEs of this node's KME, for local_qkdn_id of applications."""
+
+    def __init__(
+        self,
+        *,
+        instance_id: _builtins.str = ...,
+        modules: _abc.Iterable[Global___NodeModule] | None = ...,
+        kme_id: _builtins.str = ...,
+        kme_grpc_address: _builtins.str = ...,
+        forwarder_address: _builtins.str = ...,
+        forwarder_token: _builtins.str = ...,
+        remote_nodes: _abc.Iterable[Global___RemoteNode] | None = ...,
+        local_sae_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["forwarder_address", b"forwarder_address", "forwarder_token", b"forwarder_token", "instance_id", b"instance_id", "kme_grpc_address", b"kme_grpc_address", "kme_id", b"kme_id", "local_sae_ids", b"local_sae_ids", "modules", b"modules", "remote_nodes", b"remote_nodes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConnectAgentRequest: _TypeAlias = ConnectAgentRequest  # noqa: Y015
+
+@_typing.final
+class NodeModule(_message.Message):
+    """A QKD module of the node, to be shown as an interface."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QKDI_ID_FIELD_NUMBER: _builtins.int
+    MODULE_ID_FIELD_NUMBER: _builtins.int
+    CONTROL_ADDRESS_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    ATT_DEVICE_FIELD_NUMBER: _builtins.int
+    ATT_PORT_FIELD_NUMBER: _builtins.int
+    qkdi_id: _builtins.int
+    module_id: _builtins.str
+    control_address: _builtins.str
+    """host:port of qkd.device.v1.QkdModuleService, and its token."""
+    token: _builtins.str
+    att_device: _builtins.str
+    """qkdi_att_point: switch and its port; empty = patched to a fibre."""
+    att_port: _builtins.int
+    def __init__(
+        self,
+        *,
+        qkdi_id: _builtins.int = ...,
+        module_id: _builtins.str = ...,
+        control_address: _builtins.str = ...,
+        token: _builtins.str = ...,
+        att_device: _builtins.str = ...,
+        att_port: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["att_device", b"att_device", "att_port", b"att_port", "control_address", b"control_address", "module_id", b"module_id", "qkdi_id", b"qkdi_id", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NodeModule: _TypeAlias = NodeModule  # noqa: Y015
+
+@_typing.final
+class RemoteNode(_message.Message):
+    """What a node has to be told of another one to work with it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QKDN_ID_FIELD_NUMBER: _builtins.int
+    KME_ID_FIELD_NUMBER: _builtins.int
+    INTERFACES_FIELD_NUMBER: _builtins.int
+    qkdn_id: _builtins.str
+    kme_id: _builtins.str
+    @_builtins.property
+    def interfaces(self) -> _containers.RepeatedCompositeFieldContainer[Global___RemoteInterface]: ...
+    def __init__(
+        self,
+        *,
+        qkdn_id: _builtins.str = ...,
+        kme_id: _builtins.str = ...,
+        interfaces: _abc.Iterable[Global___RemoteInterface] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["interfaces", b"interfaces", "kme_id", b"kme_id", "qkdn_id", b"qkdn_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RemoteNode: _TypeAlias = RemoteNode  # noqa: Y015
+
+@_typing.final
+class RemoteInterface(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QKDI_ID_FIELD_NUMBER: _builtins.int
+    MODULE_ID_FIELD_NUMBER: _builtins.int
+    qkdi_id: _builtins.int
+    module_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        qkdi_id: _builtins.int = ...,
+        module_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["module_id", b"module_id", "qkdi_id", b"qkdi_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RemoteInterface: _TypeAlias = RemoteInterface  # noqa: Y015
+
+@_typing.final
+class ConnectAgentResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConnectAgentResponse: _TypeAlias = ConnectAgentResponse  # noqa: Y015
+
+@_typing.final
+class ProvisionControllerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class SettingsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    INSTANCE_ID_FIELD_NUMBER: _builtins.int
+    CREDENTIALS_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    TAPI_URLS_FIELD_NUMBER: _builtins.int
+    IN_RESERVE_FIELD_NUMBER: _builtins.int
+    VARIANT_FIELD_NUMBER: _builtins.int
+    SETTINGS_FIELD_NUMBER: _builtins.int
+    instance_id: _builtins.str
+    token: _builtins.str
+    """Secret that callers of qkd.control.v1.ControllerService have to show."""
+    in_reserve: _builtins.bool
+    """Begins in reserve: TakeOver puts it in charge."""
+    variant: _builtins.str
+    @_builtins.property
+    def credentials(self) -> Global___Credentials:
+        """Towards agents and optical switches."""
+
+    @_builtins.property
+    def tapi_urls(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Base URLs of Transport API servers, "https://127.0.0.1:8443"."""
+
+    @_builtins.property
+    def settings(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        instance_id: _builtins.str = ...,
+        credentials: Global___Credentials | None = ...,
+        token: _builtins.str = ...,
+        tapi_urls: _abc.Iterable[_builtins.str] | None = ...,
+        in_reserve: _builtins.bool = ...,
+        variant: _builtins.str = ...,
+        settings: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["credentials", b"credentials"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["credentials", b"credentials", "in_reserve", b"in_reserve", "instance_id", b"instance_id", "settings", b"settings", "tapi_urls", b"tapi_urls", "token", b"token", "variant", b"variant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProvisionControllerRequest: _TypeAlias = ProvisionControllerRequest  # noqa: Y015
+
+@_typing.final
+class ProvisionControllerResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTROL_ADDRESS_FIELD_NUMBER: _builtins.int
+    control_address: _builtins.str
+    """host:port of qkd.control.v1.ControllerService."""
+    def __init__(
+        self,
+        *,
+        control_address: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["control_address", b"control_address"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProvisionControllerResponse: _TypeAlias = ProvisionControllerResponse  # noqa: Y015
+
+@_typing.final
+class ProvisionOpticalSwitchRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class SettingsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    INSTANCE_ID_FIELD_NUMBER: _builtins.int
+    CREDENTIALS_FIELD_NUMBER: _builtins.int
+    CONTROLLERS_FIELD_NUMBER: _builtins.int
+    PLANT_ADDRESS_FIELD_NUMBER: _builtins.int
+    PLANT_TOKEN_FIELD_NUMBER: _builtins.int
+    PORTS_FIELD_NUMBER: _builtins.int
+    VARIANT_FIELD_NUMBER: _builtins.int
+    SETTINGS_FIELD_NUMBER: _builtins.int
+    instance_id: _builtins.str
+    plant_address: _builtins.str
+    """host:port of qkd.optical.v1.PlantControlService, and its token."""
+    plant_token: _builtins.str
+    variant: _builtins.str
+    @_builtins.property
+    def credentials(self) -> Global___Credentials:
+        """Its server certificate, and whom it trusts."""
+
+    @_builtins.property
+    def controllers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Common names of certificates of controllers."""
+
+    @_builtins.property
+    def ports(self) -> _containers.RepeatedCompositeFieldContainer[Global___SwitchPort]:
+        """The switches that it controls, and their ports."""
+
+    @_builtins.property
+    def settings(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        instance_id: _builtins.str = ...,
+        credentials: Global___Credentials | None = ...,
+        controllers: _abc.Iterable[_builtins.str] | None = ...,
+        plant_address: _builtins.str = ...,
+        plant_token: _builtins.str = ...,
+        ports: _abc.Iterable[Global___SwitchPort] | None = ...,
+        variant: _builtins.str = ...,
+        settings: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["credentials", b"credentials"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["controllers", b"controllers", "credentials", b"credentials", "instance_id", b"instance_id", "plant_address", b"plant_address", "plant_token", b"plant_token", "ports", b"ports", "settings", b"settings", "variant", b"variant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProvisionOpticalSwitchRequest: _TypeAlias = ProvisionOpticalSwitchRequest  # noqa: Y015
+
+@_typing.final
+class SwitchPort(_message.Message):
+    """A port of an optical switch."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEVICE_FIELD_NUMBER: _builtins.int
+    PORT_FIELD_NUMBER: _builtins.int
+    SWITCH_ID_FIELD_NUMBER: _builtins.int
+    PORT_ID_FIELD_NUMBER: _builtins.int
+    LINK_ID_FIELD_NUMBER: _builtins.int
+    LINE_FIELD_NUMBER: _builtins.int
+    device: _builtins.str
+    """Switch and number, as in qkdi_att_point."""
+    port: _builtins.int
+    switch_id: _builtins.str
+    """The plant's names of the switch and of the port."""
+    port_id: _builtins.str
+    link_id: _builtins.str
+    """For a port towards a link: its id, and the line's number."""
+    line: _builtins.int
+    def __init__(
+        self,
+        *,
+        device: _builtins.str = ...,
+        port: _builtins.int = ...,
+        switch_id: _builtins.str = ...,
+        port_id: _builtins.str = ...,
+        link_id: _builtins.str = ...,
+        line: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["device", b"device", "line", b"line", "link_id", b"link_id", "port", b"port", "port_id", b"port_id", "switch_id", b"switch_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SwitchPort: _TypeAlias = SwitchPort  # noqa: Y015
+
+@_typing.final
+class ProvisionOpticalSwitchResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TAPI_URL_FIELD_NUMBER: _builtins.int
+    tapi_url: _builtins.str
+    """Base URL of the Transport API, "https://127.0.0.1:8443"."""
+    def __init__(
+        self,
+        *,
+        tapi_url: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["tapi_url", b"tapi_url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProvisionOpticalSwitchResponse: _TypeAlias = ProvisionOpticalSwitchResponse  # noqa: Y015
 
 @_typing.final
 class ReleaseInstanceRequest(_message.Message):

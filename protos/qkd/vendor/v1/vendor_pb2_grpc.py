@@ -151,6 +151,26 @@ class ImplementationServiceStub:
                 request_serializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ProvisionEntropyRequest.SerializeToString,
                 response_deserializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ProvisionEntropyResponse.FromString,
                 _registered_method=True)
+        self.ProvisionAgent = channel.unary_unary(
+                '/qkd.vendor.v1.ImplementationService/ProvisionAgent',
+                request_serializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ProvisionAgentRequest.SerializeToString,
+                response_deserializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ProvisionAgentResponse.FromString,
+                _registered_method=True)
+        self.ConnectAgent = channel.unary_unary(
+                '/qkd.vendor.v1.ImplementationService/ConnectAgent',
+                request_serializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ConnectAgentRequest.SerializeToString,
+                response_deserializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ConnectAgentResponse.FromString,
+                _registered_method=True)
+        self.ProvisionController = channel.unary_unary(
+                '/qkd.vendor.v1.ImplementationService/ProvisionController',
+                request_serializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ProvisionControllerRequest.SerializeToString,
+                response_deserializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ProvisionControllerResponse.FromString,
+                _registered_method=True)
+        self.ProvisionOpticalSwitch = channel.unary_unary(
+                '/qkd.vendor.v1.ImplementationService/ProvisionOpticalSwitch',
+                request_serializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ProvisionOpticalSwitchRequest.SerializeToString,
+                response_deserializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ProvisionOpticalSwitchResponse.FromString,
+                _registered_method=True)
         self.ReleaseInstance = channel.unary_unary(
                 '/qkd.vendor.v1.ImplementationService/ReleaseInstance',
                 request_serializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ReleaseInstanceRequest.SerializeToString,
@@ -225,8 +245,38 @@ class ImplementationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ProvisionAgent(self, request, context):
+        """Raises one SDN agent (ETSI GS QKD 015). Idempotent as ProvisionKme: the
+        configuration found in QKD_HARNESS_STATE is used.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ConnectAgent(self, request, context):
+        """Tells an agent where the parts of its node are, and again when one moved.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ProvisionController(self, request, context):
+        """Raises one SDN controller (qkd.control.v1). Idempotent likewise.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ProvisionOpticalSwitch(self, request, context):
+        """Raises one controller of optical switches (ONF Transport API 2.1.3). Idempotent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ReleaseInstance(self, request, context):
-        """Ends one module, forwarding module or generator and destroys its store.
+        """Ends one module, forwarding module, generator, agent, controller or controller
+        of switches and destroys its store.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -281,6 +331,26 @@ def add_ImplementationServiceServicer_to_server(servicer, server):
                     servicer.ProvisionEntropy,
                     request_deserializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ProvisionEntropyRequest.FromString,
                     response_serializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ProvisionEntropyResponse.SerializeToString,
+            ),
+            'ProvisionAgent': grpc.unary_unary_rpc_method_handler(
+                    servicer.ProvisionAgent,
+                    request_deserializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ProvisionAgentRequest.FromString,
+                    response_serializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ProvisionAgentResponse.SerializeToString,
+            ),
+            'ConnectAgent': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConnectAgent,
+                    request_deserializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ConnectAgentRequest.FromString,
+                    response_serializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ConnectAgentResponse.SerializeToString,
+            ),
+            'ProvisionController': grpc.unary_unary_rpc_method_handler(
+                    servicer.ProvisionController,
+                    request_deserializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ProvisionControllerRequest.FromString,
+                    response_serializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ProvisionControllerResponse.SerializeToString,
+            ),
+            'ProvisionOpticalSwitch': grpc.unary_unary_rpc_method_handler(
+                    servicer.ProvisionOpticalSwitch,
+                    request_deserializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ProvisionOpticalSwitchRequest.FromString,
+                    response_serializer=qkd_dot_vendor_dot_v1_dot_vendor__pb2.ProvisionOpticalSwitchResponse.SerializeToString,
             ),
             'ReleaseInstance': grpc.unary_unary_rpc_method_handler(
                     servicer.ReleaseInstance,
@@ -510,6 +580,114 @@ class ImplementationService:
             '/qkd.vendor.v1.ImplementationService/ProvisionEntropy',
             qkd_dot_vendor_dot_v1_dot_vendor__pb2.ProvisionEntropyRequest.SerializeToString,
             qkd_dot_vendor_dot_v1_dot_vendor__pb2.ProvisionEntropyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ProvisionAgent(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/qkd.vendor.v1.ImplementationService/ProvisionAgent',
+            qkd_dot_vendor_dot_v1_dot_vendor__pb2.ProvisionAgentRequest.SerializeToString,
+            qkd_dot_vendor_dot_v1_dot_vendor__pb2.ProvisionAgentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ConnectAgent(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/qkd.vendor.v1.ImplementationService/ConnectAgent',
+            qkd_dot_vendor_dot_v1_dot_vendor__pb2.ConnectAgentRequest.SerializeToString,
+            qkd_dot_vendor_dot_v1_dot_vendor__pb2.ConnectAgentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ProvisionController(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/qkd.vendor.v1.ImplementationService/ProvisionController',
+            qkd_dot_vendor_dot_v1_dot_vendor__pb2.ProvisionControllerRequest.SerializeToString,
+            qkd_dot_vendor_dot_v1_dot_vendor__pb2.ProvisionControllerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ProvisionOpticalSwitch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/qkd.vendor.v1.ImplementationService/ProvisionOpticalSwitch',
+            qkd_dot_vendor_dot_v1_dot_vendor__pb2.ProvisionOpticalSwitchRequest.SerializeToString,
+            qkd_dot_vendor_dot_v1_dot_vendor__pb2.ProvisionOpticalSwitchResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -96,8 +96,20 @@ class ImplementationServiceStub:
     """Tells a forwarding module where its neighbours are, and again when one moved."""
     ProvisionEntropy: _grpc.UnaryUnaryMultiCallable[_vendor_pb2.ProvisionEntropyRequest, _vendor_pb2.ProvisionEntropyResponse]
     """Raises one quantum random number generator (qkd.entropy.v1). Idempotent."""
+    ProvisionAgent: _grpc.UnaryUnaryMultiCallable[_vendor_pb2.ProvisionAgentRequest, _vendor_pb2.ProvisionAgentResponse]
+    """Raises one SDN agent (ETSI GS QKD 015). Idempotent as ProvisionKme: the
+    configuration found in QKD_HARNESS_STATE is used.
+    """
+    ConnectAgent: _grpc.UnaryUnaryMultiCallable[_vendor_pb2.ConnectAgentRequest, _vendor_pb2.ConnectAgentResponse]
+    """Tells an agent where the parts of its node are, and again when one moved."""
+    ProvisionController: _grpc.UnaryUnaryMultiCallable[_vendor_pb2.ProvisionControllerRequest, _vendor_pb2.ProvisionControllerResponse]
+    """Raises one SDN controller (qkd.control.v1). Idempotent likewise."""
+    ProvisionOpticalSwitch: _grpc.UnaryUnaryMultiCallable[_vendor_pb2.ProvisionOpticalSwitchRequest, _vendor_pb2.ProvisionOpticalSwitchResponse]
+    """Raises one controller of optical switches (ONF Transport API 2.1.3). Idempotent."""
     ReleaseInstance: _grpc.UnaryUnaryMultiCallable[_vendor_pb2.ReleaseInstanceRequest, _vendor_pb2.ReleaseInstanceResponse]
-    """Ends one module, forwarding module or generator and destroys its store."""
+    """Ends one module, forwarding module, generator, agent, controller or controller
+    of switches and destroys its store.
+    """
     Shutdown: _grpc.UnaryUnaryMultiCallable[_vendor_pb2.ShutdownRequest, _vendor_pb2.ShutdownResponse]
     """Asks the process to end by itself; it is ended by force after `grace`."""
 
@@ -126,8 +138,20 @@ class ImplementationServiceAsyncStub(ImplementationServiceStub):
     """Tells a forwarding module where its neighbours are, and again when one moved."""
     ProvisionEntropy: _aio.UnaryUnaryMultiCallable[_vendor_pb2.ProvisionEntropyRequest, _vendor_pb2.ProvisionEntropyResponse]  # type: ignore[assignment]
     """Raises one quantum random number generator (qkd.entropy.v1). Idempotent."""
+    ProvisionAgent: _aio.UnaryUnaryMultiCallable[_vendor_pb2.ProvisionAgentRequest, _vendor_pb2.ProvisionAgentResponse]  # type: ignore[assignment]
+    """Raises one SDN agent (ETSI GS QKD 015). Idempotent as ProvisionKme: the
+    configuration found in QKD_HARNESS_STATE is used.
+    """
+    ConnectAgent: _aio.UnaryUnaryMultiCallable[_vendor_pb2.ConnectAgentRequest, _vendor_pb2.ConnectAgentResponse]  # type: ignore[assignment]
+    """Tells an agent where the parts of its node are, and again when one moved."""
+    ProvisionController: _aio.UnaryUnaryMultiCallable[_vendor_pb2.ProvisionControllerRequest, _vendor_pb2.ProvisionControllerResponse]  # type: ignore[assignment]
+    """Raises one SDN controller (qkd.control.v1). Idempotent likewise."""
+    ProvisionOpticalSwitch: _aio.UnaryUnaryMultiCallable[_vendor_pb2.ProvisionOpticalSwitchRequest, _vendor_pb2.ProvisionOpticalSwitchResponse]  # type: ignore[assignment]
+    """Raises one controller of optical switches (ONF Transport API 2.1.3). Idempotent."""
     ReleaseInstance: _aio.UnaryUnaryMultiCallable[_vendor_pb2.ReleaseInstanceRequest, _vendor_pb2.ReleaseInstanceResponse]  # type: ignore[assignment]
-    """Ends one module, forwarding module or generator and destroys its store."""
+    """Ends one module, forwarding module, generator, agent, controller or controller
+    of switches and destroys its store.
+    """
     Shutdown: _aio.UnaryUnaryMultiCallable[_vendor_pb2.ShutdownRequest, _vendor_pb2.ShutdownResponse]  # type: ignore[assignment]
     """Asks the process to end by itself; it is ended by force after `grace`."""
 
@@ -194,12 +218,44 @@ class ImplementationServiceServicer:
     ) -> _typing.Union[_vendor_pb2.ProvisionEntropyResponse, _abc.Awaitable[_vendor_pb2.ProvisionEntropyResponse]]:
         """Raises one quantum random number generator (qkd.entropy.v1). Idempotent."""
 
+    def ProvisionAgent(
+        self,
+        request: _vendor_pb2.ProvisionAgentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_vendor_pb2.ProvisionAgentResponse, _abc.Awaitable[_vendor_pb2.ProvisionAgentResponse]]:
+        """Raises one SDN agent (ETSI GS QKD 015). Idempotent as ProvisionKme: the
+        configuration found in QKD_HARNESS_STATE is used.
+        """
+
+    def ConnectAgent(
+        self,
+        request: _vendor_pb2.ConnectAgentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_vendor_pb2.ConnectAgentResponse, _abc.Awaitable[_vendor_pb2.ConnectAgentResponse]]:
+        """Tells an agent where the parts of its node are, and again when one moved."""
+
+    def ProvisionController(
+        self,
+        request: _vendor_pb2.ProvisionControllerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_vendor_pb2.ProvisionControllerResponse, _abc.Awaitable[_vendor_pb2.ProvisionControllerResponse]]:
+        """Raises one SDN controller (qkd.control.v1). Idempotent likewise."""
+
+    def ProvisionOpticalSwitch(
+        self,
+        request: _vendor_pb2.ProvisionOpticalSwitchRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_vendor_pb2.ProvisionOpticalSwitchResponse, _abc.Awaitable[_vendor_pb2.ProvisionOpticalSwitchResponse]]:
+        """Raises one controller of optical switches (ONF Transport API 2.1.3). Idempotent."""
+
     def ReleaseInstance(
         self,
         request: _vendor_pb2.ReleaseInstanceRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_vendor_pb2.ReleaseInstanceResponse, _abc.Awaitable[_vendor_pb2.ReleaseInstanceResponse]]:
-        """Ends one module, forwarding module or generator and destroys its store."""
+        """Ends one module, forwarding module, generator, agent, controller or controller
+        of switches and destroys its store.
+        """
 
     def Shutdown(
         self,

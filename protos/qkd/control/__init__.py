@@ -1,0 +1,1 @@
+"""Generated stubs of `qkd.control`: regenerate with `make protos`."""

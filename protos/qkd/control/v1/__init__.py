@@ -1,0 +1,1 @@
+"""Generated stubs of `qkd.control.v1`: regenerate with `make protos`."""

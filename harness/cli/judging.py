@@ -27,7 +27,7 @@ class Judgement:
     Attributes:
         by: what caught it: of a fault, for the right reason; of a correct variant, whatever blamed it.
         also: further requirements that were found broken.
-        undecided: cases of a correct variant that were inconclusive or not reached.
+        undecided: cases that were inconclusive or not reached, of a correct variant or of a fault that was missed.
         errors: cases that the harness itself spoilt.
         warnings: requirements that a correct variant deviates from, below the grade of a failure.
         trouble: why there was no run; empty when there was one.
@@ -70,7 +70,7 @@ def judge(specimen: Specimen, done: Done) -> Judgement:
         specimen,
         by=_one_a_case(right),
         also=tuple(sorted({catch.requirement for catch in broken} - right_names)),
-        undecided=() if specimen.faulty else tuple(_undecided(record)),
+        undecided=tuple(_undecided(record)) if not (specimen.faulty and right) else (),
         errors=tuple(errors),
         warnings=tuple(sorted({f.requirement_id for c in record.cases for f in c.findings if _warns(f)})),
         seconds=record.summary.duration_s,
@@ -144,6 +144,7 @@ def _fault(judgement: Judgement) -> dict[str, Any]:
         "caught": judgement.good,
         "by": [asdict(catch) for catch in judgement.by],
         "also": list(judgement.also),
+        "undecided": list(judgement.undecided),
         "about": judgement.specimen.about,
         "errors": list(judgement.errors),
         "trouble": judgement.trouble,

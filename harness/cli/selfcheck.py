@@ -222,8 +222,8 @@ def _lines(judgement: Judgement) -> Iterator[str]:
         yield f"{word:<8}{name}  {judgement.specimen.about}{warned}"
         for catch in judgement.by:
             yield f"        {catch.requirement} by {catch.case}: {catch.got}"
-        for text in judgement.undecided:
-            yield f"        undecided: {text}"
+    for text in judgement.undecided:
+        yield f"        undecided: {text}"
     for text in judgement.errors:
         yield f"        harness error: {text}"
     if judgement.trouble:

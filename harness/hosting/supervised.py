@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -214,6 +215,8 @@ def _spawn(spec: LaunchSpec, environment: Mapping[str, str], log: Path, litter: 
     finally:
         os.close(lifeline)
         os.close(status)
+    # Reaped even when whoever ends it is cancelled meanwhile.
+    threading.Thread(target=shim.wait, name=f"reaper of {shim.pid}", daemon=True).start()
     return Supervised(shim, lifeline_end, status_end, log, environment)
 
 

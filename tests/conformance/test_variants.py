@@ -33,6 +33,7 @@ VARIANTS = {
     ),
     "says nothing of its stock": Traits(count_shown="zero", stock=150, growth=200),
     "keys reach the slave late": Traits(slave_lag_s=0.03),
+    "keys reach the slave late, some later": Traits(slave_lag_s=0.03, uneven_lag=True),
     "counts what waits": Traits(count_shown="pending"),
     "grows slowly, by direction": Traits(stock=60, growth=50, stock_per_direction=True, max_key_per_request=16),
     "small pool": Traits(stock=30, growth=100, max_key_per_request=8),

@@ -74,6 +74,7 @@ class Traits:
     shuffled: bool = False
     self_status: str = "400"
     slave_lag_s: float = 0.0
+    uneven_lag: bool = False  # every third key takes five times as long
 
 
 @dataclass
@@ -420,7 +421,8 @@ class ToyNetwork:
     def _deliverable(self, caller: str, master: str, held: _Held) -> bool:
         if held.master != master and not self.traits.any_master:
             return False
-        if time.monotonic() - held.at_s < self.traits.slave_lag_s:
+        late = 5 if self.traits.uneven_lag and held.material[0] % 3 == 0 else 1
+        if time.monotonic() - held.at_s < late * self.traits.slave_lag_s:
             return False
         if self.flawed("anybody-may-fetch") or (self.flawed("master-may-fetch") and caller == held.master):
             return True

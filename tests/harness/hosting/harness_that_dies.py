@@ -35,6 +35,8 @@ def main_blocking(*modes: str) -> None:
 
 
 if __name__ == "__main__":
+    # Whoever runs the tests in the background may have had Ctrl-C ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if sys.argv[1] == "--blocking":
         main_blocking(*sys.argv[2:])
     else:

@@ -62,6 +62,9 @@ def write_stubs(out: Path) -> None:
     for folder in {parent for path in sources for parent in path.parents if parent != Path()}:
         title = f"Generated stubs of `{'.'.join(folder.parts)}`: regenerate with `make protos`."
         (out / folder / "__init__.py").write_text(f'"""{title}"""\n')
+    for folder in {path.relative_to(PROTOS).parent for path in (PROTOS / "qkd").rglob("*.yang")}:
+        (out / folder).mkdir(exist_ok=True)
+        (out / folder / "__init__.py").write_text('"""YANG modules, as data of this package."""\n')
     (out / "qkd" / "py.typed").touch()
 
 

@@ -14,6 +14,10 @@ from qkd.optical.v1.plant_pb2 import PathState
 RELAY_BLOCK_OCTETS = 64
 LINK_BLOCK_OCTETS = 64
 HIGH_WATER_OCTETS = 64 * 1024
+# Two cores have to fill every link of a large network before its last pair is ready: less in store, fewer ticks.
+LARGE_SITES = 20
+LARGE_HIGH_WATER_OCTETS = 8 * 1024
+_TICK_S, _LARGE_TICK_S = 1.0, 3.0
 RELAYED_HIGH_WATER_OCTETS = 512
 _FEW_SITES = 3
 _MOST_PROCESSES = 8
@@ -25,7 +29,7 @@ class TwinSettings:
 
     Attributes:
         speed: seconds of the plant's time in a second of the clock; None = time passes only when it is told to.
-        tick_s: length of a tick, seconds of the plant's time.
+        tick_s: length of a tick, seconds of the plant's time; 0 = one, or three with more than 20 sites.
         sites_per_process: how many KMEs, or forwarding modules, share a process; 0 = three, or more in a large network
             so that there are eight processes of each kind.
         seed: of everything that is left to chance but the keys.
@@ -36,7 +40,7 @@ class TwinSettings:
     """
 
     speed: float | None = 10.0
-    tick_s: float = 1.0
+    tick_s: float = 0.0
     sites_per_process: int = 0
     seed: int = 0
     kme: Mapping[str, str] = field(default_factory=dict)
@@ -48,6 +52,10 @@ class TwinSettings:
         """How many of so many sites share a process."""
         return self.sites_per_process or max(_FEW_SITES, -(-sites // _MOST_PROCESSES))
 
+    def tick_for(self, sites: int) -> float:
+        """Length of a tick in a network of so many sites, seconds of the plant's time."""
+        return self.tick_s or (_LARGE_TICK_S if sites > LARGE_SITES else _TICK_S)
+
     def clock_of(self, kme_id: str) -> Path:
         """The file that says how far the wall clock of a KME is off."""
         if self.clocks is None:
@@ -56,13 +64,14 @@ class TwinSettings:
 
     def for_kme(self, kme_id: str, relay_saes: tuple[str, ...]) -> dict[str, str]:
         """Of a KME; `relay_saes` are the forwarding modules' SAE IDs."""
+        high_water = LARGE_HIGH_WATER_OCTETS if len(relay_saes) > LARGE_SITES else HIGH_WATER_OCTETS
         clock = {} if self.clocks is None else {"clock_offset_file": str(self.clock_of(kme_id))}
         return {
             **clock,
             "link_block_octets": str(LINK_BLOCK_OCTETS),
             "relay_saes": ",".join(relay_saes),
             "max_key_size": "65536",
-            "high_water_octets": str(HIGH_WATER_OCTETS),
+            "high_water_octets": str(high_water),
             "relayed_high_water_octets": str(RELAYED_HIGH_WATER_OCTETS),
             **self.kme,
         }

@@ -70,7 +70,7 @@ async def raise_twin(
         raise ValueError(f"{topology.name}: no implementation is installed of {', '.join(missing)}")
     async with AsyncExitStack() as stack:
         plan = plant_of(topology, seed=settings.seed)
-        plant = FibrePlant(plan, tick_s=settings.tick_s, speed=settings.speed)
+        plant = FibrePlant(plan, tick_s=settings.tick_for(len(layout.sites)), speed=settings.speed)
         hosts = Hosts(layout, specs, settings.sites_in_a_process(len(layout.sites)))
         await hosts.launch(stack)
         await stack.enter_async_context(plant)

@@ -64,6 +64,33 @@ class HeaderNotAuthenticated(Relay):
         return unseal(key.spend(), b"", message.sealed, message.tag)
 
 
+def _run_together(key: bytes, header: bytes, sealed: bytes) -> bytes:
+    return Poly1305.generate_tag(key[-MAC_KEY_OCTETS:], header + sealed)
+
+
+class _RunTogether(Neighbour):
+    def sealed(self, key: HopKey, header: bytes, payload: bytes) -> HopMessage:
+        octets = key.spend()
+        sealed, _ = seal(octets, header, payload)
+        return HopMessage(header=header, sealed=sealed, tag=_run_together(octets, header, sealed))
+
+
+@fault("header-runs-into-payload", "NODE-HOP-5")
+class HeaderRunsIntoPayload(Relay):
+    """The tag is over header and payload without their lengths: octets may move from the one to the other."""
+
+    neighbour_type = _RunTogether
+
+    def opened(self, key: HopKey, message: HopMessage) -> bytes:
+        """See `Relay`."""
+        octets = key.spend()
+        if len(octets) != len(message.sealed) + MAC_KEY_OCTETS:
+            raise TamperedError
+        if _run_together(octets, message.header, message.sealed) != message.tag:
+            raise TamperedError
+        return exclusive_or(message.sealed, octets[:-MAC_KEY_OCTETS])
+
+
 class _FixedMacKey(Neighbour):
     def sealed(self, key: HopKey, header: bytes, payload: bytes) -> HopMessage:
         sealed, tag = seal(key.spend()[: len(payload)] + _FIXED, header, payload)

@@ -8,7 +8,11 @@ A HopMessage is protected with one key of the hop, taken by the sender from its
 KME as master SAE for the receiver as slave SAE, of exactly
 len(sealed) + 32 octets, used once:
   octets 0 .. len-1   one-time pad of `sealed` (exclusive or)
-  the last 32         one-time key of Poly1305 over the header and `sealed`
+  the last 32         one-time key of Poly1305 over the header and `sealed`,
+                      joined as RFC 8439 (2.8) joins associated data and
+                      ciphertext: each filled up with zeros to a multiple of
+                      16 octets, then both lengths (8 octets each, little-
+                      endian), so that nothing can move from one to the other
 Nobody without that key learns anything of the payload or can change a bit with
 a better chance than 8 * ceil(L / 16) / 2^106 for L octets (D. J. Bernstein, The
 Poly1305-AES message-authentication code, FSE 2005: the bound on differences of
@@ -155,20 +159,28 @@ class Confirmation(_message.Message):
     BLOCK_ID_FIELD_NUMBER: _builtins.int
     DESTINATION_KME_ID_FIELD_NUMBER: _builtins.int
     HOPS_FIELD_NUMBER: _builtins.int
+    RELAYS_FIELD_NUMBER: _builtins.int
     block_id: _builtins.bytes
     destination_kme_id: _builtins.str
     @_builtins.property
     def hops(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def relays(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """On a virtual link: the nodes between the ends, the one next to the origin first,
+        so that the origin knows who has seen the block.
+        """
+
     def __init__(
         self,
         *,
         block_id: _builtins.bytes = ...,
         destination_kme_id: _builtins.str = ...,
         hops: _abc.Iterable[_builtins.str] | None = ...,
+        relays: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["block_id", b"block_id", "destination_kme_id", b"destination_kme_id", "hops", b"hops"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["block_id", b"block_id", "destination_kme_id", b"destination_kme_id", "hops", b"hops", "relays", b"relays"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -25,13 +25,18 @@ from harness.cli.progress import Progress
 from harness.cli.reports import write_reports
 from harness.cli.troubles import exit_code
 from harness.cli.vendors import launch_of
+from harness.cli.writable import writable
 from harness.document.problem import closest
 from harness.hosting import HostingError
 from harness.target import FileError, Target, load_target
 from harness.target.attach import attached, described
 from harness.testbed.reached import Reached
+from harness.topology import ScenarioError, Topology
+from harness.topology import load as load_topology
 from qkd.run.v1 import run_record_pb2 as pb
 
+# Recovery takes half a minute at most on a quiet machine; a crowded one is no fault of the network's.
+_NETWORK_BOUND_S = 300.0
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -73,10 +78,23 @@ def certify_target(path: Path, order: Order) -> int:
     return _certify(target, order, baseline, replay, Path("out") / folder_name(target.name))
 
 
-def certify_reference(order: Order) -> int:
-    """Certify the bundled reference KMEs; gives the exit code."""
-    target = reference_target()
-    return _certify(target, order, None, ["qkd-harness", "demo"], Path("out/demo"))
+def certify_reference(order: Order, *, scenario: str | None = None) -> int:
+    """Certify the bundled reference KMEs, then put a network on trial, for one report; gives the exit code.
+
+    Args:
+        order: what the user asked for.
+        scenario: name or file of the network; None = no network.
+
+    Raises:
+        UserError: there is no such scenario, or the report cannot be written.
+    """
+    topology = None
+    if scenario is not None:
+        try:
+            topology = load_topology(scenario)
+        except (ScenarioError, FileError) as wrong:
+            raise UserError(str(wrong)) from None
+    return _certify(reference_target(), order, None, ["qkd-harness", "demo"], Path("out/demo"), network=topology)
 
 
 def reference_target() -> Target:
@@ -91,12 +109,20 @@ def folder_name(name: str) -> str:
     return _UNFIT.sub("_", name).strip("._") or "iut"
 
 
-def _certify(target: Target, order: Order, baseline: Baseline | None, replay: list[str], usual: Path) -> int:
+def _certify(
+    target: Target,
+    order: Order,
+    baseline: Baseline | None,
+    replay: list[str],
+    usual: Path,
+    *,
+    network: Topology | None = None,
+) -> int:
     suites = [_suite("etsi014")]
     _check_patterns(suites, order.select)
     # running a few cases again must not replace the report of the whole campaign
     out = order.out or (usual / "selected" if order.select else usual)
-    _make_folder(out)
+    writable(out, "--out")
     if order.profile != Profile.PUBLISHED:
         replay += ["--profile", order.profile]
     subject = Subject(
@@ -118,9 +144,29 @@ def _certify(target: Target, order: Order, baseline: Baseline | None, replay: li
             record.notes.append(f"at the end: {wrong}")
     if baseline is not None:
         apply_baseline(baseline, record, datetime.now(UTC).date())
-    code = ExitCode.INTERRUPTED if interrupts.seen else exit_code(record, with_baseline=baseline is not None)
+    interrupted = interrupts.seen or not _network_joined(record, network)
+    code = ExitCode.INTERRUPTED if interrupted else exit_code(record, with_baseline=baseline is not None)
     tell_ending(record, write_reports(record, out), code, as_json=order.as_json)
     return code
+
+
+def _network_joined(record: pb.RunRecord, topology: Topology | None) -> bool:
+    """Puts the network on trial, if there is to be one; False when the user ended it."""
+    if topology is None:
+        return True
+    from harness.cli.network import join_network
+    from harness.twin.averages import REPORTED
+    from harness.twin.settings import TwinSettings
+    from harness.twin.trial import Ordered
+
+    took = f"the campaign took {record.summary.duration_s:.1f} s"
+    tell(f"{took}; now {topology.title}: up and checked in a minute, then faults for two or three (Ctrl-C ends it) …")
+    try:
+        ordered = Ordered(faults=True, account=True, intervals=REPORTED, bound_s=_NETWORK_BOUND_S)
+        join_network(record, topology, TwinSettings(), ordered)
+    except KeyboardInterrupt:
+        return False
+    return True
 
 
 def _run(ready: _Ready, suites: Sequence[Suite], options: Options, listeners: Sequence[Listener]) -> pb.RunRecord:
@@ -184,13 +230,3 @@ def _check_patterns(suites: Sequence[Suite], patterns: Sequence[str]) -> None:
             wrong.append(f"--select {pattern}: no case or requirement" + (f"; did you mean {near}?" if near else ""))
     if wrong:
         raise UserError("\n".join([*wrong, "see: qkd-harness list tests"]))
-
-
-def _make_folder(out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        probe = out / ".writable"
-        probe.touch()
-        probe.unlink()
-    except OSError as wrong:
-        raise UserError(f"--out {out}: cannot be written: {(wrong.strerror or '').lower()}") from None

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
-
-    from harness.hosting import LaunchSpec
     from harness.topology import Topology
-    from harness.twin.check import Checked, Wanted
-    from harness.twin.measure import Cost
+    from harness.twin.check import Wanted
     from harness.twin.settings import TwinSettings
+    from harness.twin.trial import Ordered
 
-_T = TypeVar("_T")
 # How long systems that share modules run before others do.
 _TURN_S = 20.0
 
@@ -53,6 +49,13 @@ _TURN_S = 20.0
     help="Without --check: where certificates and addresses are written.  [default: out/up]",
 )
 @click.option(
+    "--report",
+    "report_to",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="With --check or --faults: write report.html, junit.xml and run.json there, with the account of every link.",
+)
+@click.option(
     "--json", "as_json", is_flag=True, help="With --check or --faults: one JSON object on stdout, the rest on stderr."
 )
 def up(
@@ -67,6 +70,7 @@ def up(
     wait: float,
     sites_per_process: int | None,
     out: Path | None,
+    report_to: Path | None,
     as_json: bool,
 ) -> int:
     """Raise SCENARIO (a name that ``list scenarios`` shows, or a topology file) and keep it up until Ctrl-C.
@@ -77,17 +81,25 @@ def up(
     """
     from harness.cli.exits import ExitCode, UserError
     from harness.hosting import HostingError
+    from harness.twin.averages import GLANCE, REPORTED
     from harness.twin.settings import TwinSettings
+    from harness.twin.trial import Ordered
 
+    if report_to is not None and not (check or faults):
+        raise UserError("--report needs --check or --faults: a network that is kept up has no result")
     topology = _loaded(scenario)
     settings = TwinSettings(speed=speed, sites_per_process=sites_per_process or 0)
     try:
-        if faults:
-            return _faults(topology, settings, wait_s=wait, as_json=as_json)
-        if check:
-            return _checked(
-                topology, settings, wanted=_wanted(keys, keys_in_all), hours=hours, wait_s=wait, as_json=as_json
+        if check or faults:
+            ordered = Ordered(
+                wanted=None if faults else _wanted(keys, keys_in_all),
+                hours=None if faults else hours,
+                faults=faults,
+                account=report_to is not None,
+                intervals=GLANCE if report_to is None else REPORTED,
+                bound_s=wait,
             )
+            return _tried(topology, settings, ordered, report_to=report_to, as_json=as_json)
         _kept_up(topology, settings, wait_s=wait, out=out or Path("out/up"))
     except HostingError as wrong:
         _say(str(wrong))
@@ -115,92 +127,42 @@ def _wanted(keys: int, keys_in_all: int | None) -> Wanted | None:
     return Wanted(each=keys) if keys > 1 else None
 
 
-def _checked(
-    topology: Topology,
-    settings: TwinSettings,
-    *,
-    wanted: Wanted | None,
-    hours: float | None,
-    wait_s: float,
-    as_json: bool,
+def _tried(
+    topology: Topology, settings: TwinSettings, ordered: Ordered, *, report_to: Path | None, as_json: bool
 ) -> int:
-    import time
-
-    from harness.cli import up_output
+    from harness.cli import network, up_output
     from harness.cli.console import print_json
     from harness.cli.exits import ExitCode
-    from harness.twin.check import check_twin
-    from harness.twin.hours import for_hours, pass_hours
-    from harness.twin.measure import watched_cost
-    from harness.twin.twin import raise_twin
+    from harness.cli.writable import writable
 
-    if hours is not None:
-        settings = for_hours(settings)
-
-    async def run() -> tuple[Checked, Cost]:
-        started = time.monotonic()
-        async with watched_cost() as cost, raise_twin(topology, _specs(topology), settings) as twin:
-            _say(f"{topology.name}: {len(topology.active_systems)} systems, {len(twin.layout.sites)} sites")
-            checked = await check_twin(twin, started=started, bound_s=wait_s, wanted=wanted, say=_say)
-            if hours is not None and checked.holds:
-                checked.account, more = await pass_hours(twin, hours, _say)
-                checked.keys += more.equal
-                checked.mismatches += more.wrong + more.lost
-            return checked, cost
-
-    checked, cost = _run(run)
+    if report_to is not None:
+        writable(report_to, "--report")
+    trial = network.tried(topology, settings, ordered)
     if as_json:
-        print_json(up_output.as_json(topology, checked, cost))
-    else:
-        up_output.print_checked(checked, cost)
-    return ExitCode.CONFORMANT if checked.holds else ExitCode.NONCONFORMITY
-
-
-def _faults(topology: Topology, settings: TwinSettings, *, wait_s: float, as_json: bool) -> int:
-    import tempfile
-    import time
-    from dataclasses import replace
-    from pathlib import Path
-
-    from harness.cli import up_output
-    from harness.cli.console import print_json
-    from harness.cli.exits import ExitCode
-    from harness.twin.check import check_twin
-    from harness.twin.faults import KEYS_LIVE_S, Outcome, run_faults, standard_faults
-    from harness.twin.twin import raise_twin
-
-    async def run(clocks: Path) -> tuple[Checked, list[Outcome]]:
-        started = time.monotonic()
-        kme = {**settings.kme, "block_ttl_s": str(KEYS_LIVE_S)}
-        async with raise_twin(topology, _specs(topology), replace(settings, clocks=clocks, kme=kme)) as twin:
-            checked = await check_twin(twin, started=started, bound_s=wait_s, say=_say)
-            if not checked.holds:
-                return checked, []
-            return checked, await run_faults(twin, standard_faults(twin), bound_s=wait_s, say=_say)
-
-    with tempfile.TemporaryDirectory(prefix="qkd-harness-clocks-") as folder:
-        checked, outcomes = _run(lambda: run(Path(folder)))
-    if as_json:
-        print_json(up_output.faults_json(topology, checked, outcomes))
-    else:
-        for line in checked.missing:
+        print_json(up_output.faults_json(trial) if ordered.faults else up_output.as_json(trial))
+    elif ordered.faults:
+        for line in trial.checked.missing:
             _say(f"not ready: {line}")
-        up_output.print_faults(outcomes)
-    good = bool(outcomes) and all(one.holds for one in outcomes)
-    return ExitCode.CONFORMANT if good else ExitCode.NONCONFORMITY
+        up_output.print_faults(trial.outcomes)
+    else:
+        up_output.print_checked(trial)
+    if report_to is not None:
+        network.report(trial, _again(), report_to)
+    return ExitCode.CONFORMANT if trial.holds else ExitCode.NONCONFORMITY
 
 
 def _kept_up(topology: Topology, settings: TwinSettings, *, wait_s: float, out: Path) -> None:
     import asyncio
     import time
 
+    from harness.cli import network
     from harness.twin.check import check_twin
     from harness.twin.handbook import write_handbook
     from harness.twin.twin import raise_twin
 
     async def run() -> None:
         started = time.monotonic()
-        async with raise_twin(topology, _specs(topology), settings) as twin:
+        async with raise_twin(topology, network.specs(topology), settings) as twin:
             checked = await check_twin(twin, started=started, bound_s=wait_s, say=_say)
             for line in checked.missing:
                 _say(f"not ready: {line}")
@@ -213,38 +175,23 @@ def _kept_up(topology: Topology, settings: TwinSettings, *, wait_s: float, out: 
                 await twin.next_turn()
 
     try:
-        _run(run)
+        network.run(run)
     except KeyboardInterrupt:
         _say("stopped")
 
 
-def _specs(topology: Topology) -> dict[str, LaunchSpec]:
-    """How to launch everything: makers are named as installed implementations are."""
-    from harness.cli.vendors import vendor_entry
-    from harness.hosting import LaunchSpec
-    from harness.twin.hosts import FORWARDING, KMS, makers_of
+def _again() -> str:
+    """The command that was given, as it can be given again."""
+    import shlex
 
-    names = (KMS, FORWARDING, *makers_of(topology))
-    return {name: LaunchSpec(vendor_entry(name).argv(), name=name) for name in names}
-
-
-def _run(main: Callable[[], Coroutine[object, object, _T]]) -> _T:
-    """Runs it; Ctrl-C and SIGTERM end it in good order, then raise KeyboardInterrupt."""
-    import asyncio
-    import signal
-
-    import uvloop
-
-    async def ended_by_signal() -> _T:
-        work = asyncio.ensure_future(main())
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, work.cancel)
-        return await work
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        try:
-            return runner.run(ended_by_signal())
-        except asyncio.CancelledError:
-            raise KeyboardInterrupt from None
+    given = click.get_current_context().params
+    words = ["qkd-harness", "up", given["scenario"]]
+    for name, option in (("check", "--check"), ("faults", "--faults")):
+        words += [option] * given[name]
+    for name in ("keys", "keys_in_all", "hours", "speed", "wait", "sites_per_process"):
+        if click.get_current_context().get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            words += [f"--{name.replace('_', '-')}", str(given[name])]
+    return shlex.join(words)
 
 
 def _say(text: str) -> None:

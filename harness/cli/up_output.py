@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.topology import Topology
     from harness.twin.account import Account
-    from harness.twin.check import Checked
+    from harness.twin.averages import Average
+    from harness.twin.check import LinkFigure
     from harness.twin.faults import Outcome
-    from harness.twin.measure import Cost
+    from harness.twin.trial import Trial
 
 
-def as_json(topology: Topology, checked: Checked, cost: Cost) -> dict[str, object]:
+def as_json(trial: Trial) -> dict[str, object]:
     """Of ``--check``."""
+    checked, cost = trial.checked, trial.cost
     found: dict[str, object] = {
-        "scenario": topology.name,
+        "scenario": trial.layout.topology.name,
         "ready_s": None if checked.ready_s is None else round(checked.ready_s, 2),
         "peak_rss_mib": round(cost.peak_rss_mib),
         "processes": cost.processes,
@@ -29,23 +30,41 @@ def as_json(topology: Topology, checked: Checked, cost: Cost) -> dict[str, objec
         "keys_of": [{"saes": list(pair), "keys": keys} for pair, keys in checked.keys_of.items()],
         "missing": checked.missing,
         "turns": checked.turns,
-        "links": [
-            {
-                "link": figure.system.id,
-                "path": list(figure.system.path),
-                "maker": figure.system.maker,
-                "state": figure.state,
-                "skr_bps": round(figure.skr_bps, 1),
-                "qber": None if figure.qber is None else round(figure.qber, 5),
-                "table1_skr_bps": figure.system.table1_skr_bps,
-                "table1_qber": figure.system.table1_qber,
-            }
-            for figure in checked.links
-        ],
+        "links": _links_json(trial),
     }
     if checked.account is not None:
         found["account"] = account_json(checked.account)
     return found
+
+
+def _links_json(trial: Trial) -> list[dict[str, object]]:
+    return [_link_json(one, trial.averages.of.get(one.system.id)) for one in trial.checked.links]
+
+
+def _link_json(figure: LinkFigure, average: Average | None) -> dict[str, object]:
+    from harness.twin.recorded import deviation
+
+    system = figure.system
+    skr_bps, qber = (average.skr_bps, average.qber) if average else (None, None)
+    return {
+        "link": system.id,
+        "path": list(system.path),
+        "maker": system.maker,
+        "state": figure.state,
+        "skr_bps": round(figure.skr_bps, 1),
+        "qber": _rounded(figure.qber, 5),
+        "table1_skr_bps": system.table1_skr_bps,
+        "table1_qber": system.table1_qber,
+        "average_skr_bps": _rounded(skr_bps, 1),
+        "average_qber": _rounded(qber, 5),
+        "intervals": average.intervals if average else 0,
+        "deviation": _rounded(deviation(skr_bps, system.table1_skr_bps), 2),
+        "deviation_qber": _rounded(deviation(qber, system.table1_qber), 2),
+    }
+
+
+def _rounded(figure: float | None, digits: int) -> float | None:
+    return None if figure is None else round(figure, digits)
 
 
 def account_json(account: Account) -> dict[str, object]:
@@ -68,29 +87,39 @@ def account_json(account: Account) -> dict[str, object]:
     }
 
 
-def faults_json(topology: Topology, checked: Checked, outcomes: Sequence[Outcome]) -> dict[str, object]:
+def faults_json(trial: Trial) -> dict[str, object]:
     """Of ``--faults``."""
-    rows = [{**asdict(one), "holds": one.holds} for one in outcomes]
-    return {"scenario": topology.name, "ready_s": checked.ready_s, "missing": checked.missing, "faults": rows}
+    return {
+        "scenario": trial.layout.topology.name,
+        "ready_s": trial.checked.ready_s,
+        "missing": trial.checked.missing,
+        "faults": [{**asdict(one), "holds": one.holds} for one in trial.outcomes],
+        "links": _links_json(trial),
+    }
 
 
-def print_checked(checked: Checked, cost: Cost) -> None:
+def print_checked(trial: Trial) -> None:
     """Of ``--check``, for people."""
     from rich.table import Table
 
     from harness.cli.console import out, plain
+    from harness.twin.averages import Average
+    from harness.twin.recorded import deviation
 
-    table = Table("system", "maker", "state", "SKR kbit/s", "published", "QBER %", "published", box=None)
+    checked, cost = trial.checked, trial.cost
+    table = Table("system", "maker", "state", "SKR kbit/s", "published", "off %", "QBER %", "published", box=None)
     for figure in checked.links:
-        published = figure.system.table1_skr_bps
+        system, average = figure.system, trial.averages.of.get(figure.system.id, Average())
+        off = deviation(average.skr_bps, system.table1_skr_bps)
         table.add_row(
-            plain(figure.system.id),
-            plain(figure.system.maker),
+            plain(system.id),
+            plain(system.maker),
             plain(figure.state.lower()),
-            f"{figure.skr_bps / 1000:.2f}",
-            "" if published is None else f"{published / 1000:g}",
-            "" if figure.qber is None else f"{100 * figure.qber:.1f}",
-            "" if figure.system.table1_qber is None else f"{100 * figure.system.table1_qber:g}",
+            "" if average.skr_bps is None else f"{average.skr_bps / 1000:.2f}",
+            "" if system.table1_skr_bps is None else f"{system.table1_skr_bps / 1000:g}",
+            "" if off is None else f"{off:+.1f}",
+            "" if average.qber is None else f"{100 * average.qber:.1f}",
+            "" if system.table1_qber is None else f"{100 * system.table1_qber:g}",
         )
     console = out()
     console.print(table)

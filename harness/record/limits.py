@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from harness.record import views, words
+from harness.record import network, views, words
 from qkd.run.v1 import run_record_pb2 as pb
 
 
@@ -26,6 +26,7 @@ def limits(record: pb.RunRecord) -> tuple[str, ...]:
             _bindings(record),
             _warnings(record),
             _identity(record),
+            _network(record),
         )
         if sentence
     )
@@ -97,9 +98,18 @@ def _warnings(record: pb.RunRecord) -> str:
 
 
 def _identity(record: pb.RunRecord) -> str:
-    if not record.target.name:
+    if not record.target.name or network.alone(record):
         return ""
     return "Name, maker and version are as the target states them; the harness cannot check them."
+
+
+def _network(record: pb.RunRecord) -> str:
+    if not record.HasField("network"):
+        return ""
+    return (
+        "The network is emulated: its modules follow published models, calibrated to what is published of each link; "
+        "how real modules do elsewhere is not shown."
+    )
 
 
 def _cases_were(number: int) -> str:

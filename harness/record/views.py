@@ -10,6 +10,8 @@ from qkd.run.v1 import run_record_pb2 as pb
 
 # Exit codes of the command line; 2 is the user's input and never comes from a record.
 CONFORMANT, NOT_SHOWN, HARNESS_ERROR = 0, 1, 3
+# The suite whose cases are about the network that was raised, not about an implementation.
+NETWORK = "network"
 
 
 @dataclass(frozen=True)
@@ -192,11 +194,10 @@ def meaning(record: pb.RunRecord) -> str:
     match summary.outcome:
         case pb.OUTCOME_CONFORMANT:
             kept = f"All {words.count(summary.passed, 'test case')} that {_were(summary.passed)} selected"
-            return f"{kept} passed, weighed by the profile “{record.profile}”."
+            weighed = f", weighed by the profile “{record.profile}”" if record.profile else ""
+            return f"{kept} passed{weighed}."
         case pb.OUTCOME_NOT_CONFORMANT:
-            broken = len(by_requirement(failures(record)))
-            where = f"{summary.failed} of the {words.count(summary.ran, 'test case')} that ran"
-            return f"{words.count(broken, 'requirement')} {_is(broken)} broken, seen in {where}."
+            return _broken(record)
         case pb.OUTCOME_INCONCLUSIVE:
             if not summary.ran:
                 return "No test case ran, so nothing is shown about the implementation."
@@ -209,6 +210,20 @@ def meaning(record: pb.RunRecord) -> str:
             return f"The harness itself failed {where}, so there is no verdict about the implementation.{also}"
         case _:
             return "The campaign never came to an outcome, so nothing is shown about the implementation."
+
+
+def _broken(record: pb.RunRecord) -> str:
+    broken = len({(it.requirement.suite, it.requirement.id) for it in failures(record) if it.case.suite != NETWORK})
+    amiss = sum(case.suite == NETWORK and case.verdict == pb.VERDICT_FAIL for case in record.cases)
+    seen = record.summary.failed - amiss
+    told = []
+    if seen or not amiss:
+        where = f"{seen} of the {words.count(record.summary.ran, 'test case')} that ran"
+        told.append(f"{words.count(broken, 'requirement')} {_is(broken)} broken, seen in {where}.")
+    if amiss:
+        name = record.network.scenario or "that was raised"
+        told.append(f"The network {name} is not whole: {words.count(amiss, 'case')} failed.")
+    return " ".join(told)
 
 
 def sentence(case: pb.Case) -> str:

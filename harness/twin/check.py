@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from harness.testbed.reached import Reached
-from harness.topology import Role, System
+from harness.topology import System
 from harness.twin.account import Account
+from harness.twin.averages import speaker
 from harness.twin.keys import Applications, Compared
 from harness.twin.twin import ModuleStatus, Twin
 
@@ -56,7 +57,7 @@ class Checked:
         keys: compared.
         mismatches: keys that were not the same at both ends, or that only the master got.
         links: of every active system.
-        keys_of: keys compared, by the SAE IDs of a pair.
+        compared: what came of the keys of each pair, by its SAE IDs.
         missing: what was not ready when the time was over, for people.
         turns: ids of the systems that took turns, turn by turn; empty = all ran at once.
         account: of every link, where it was asked for.
@@ -70,13 +71,18 @@ class Checked:
     links: list[LinkFigure]
     missing: list[str] = field(default_factory=list)
     turns: list[list[str]] = field(default_factory=list)
-    keys_of: dict[tuple[str, str], int] = field(default_factory=dict)
+    compared: dict[tuple[str, str], Compared] = field(default_factory=dict)
     account: Account | None = None
+
+    @property
+    def keys_of(self) -> dict[tuple[str, str], int]:
+        """Keys compared, by the SAE IDs of a pair."""
+        return {pair: one.equal for pair, one in self.compared.items()}
 
     @property
     def holds(self) -> bool:
         """Whether the network is whole, no key differed and every bit is accounted for."""
-        balanced = self.account is None or self.account.balanced
+        balanced = self.account is None or (self.account.balanced and self.account.settled)
         return self.ready_s is not None and self.pairs_equal == self.pairs and not self.mismatches and balanced
 
 
@@ -124,7 +130,7 @@ async def check_twin(
         mismatches=sum(got.mismatches + got.missing for got in compared.values()),
         links=links,
         missing=[*idle, *without],
-        keys_of={pair: got.equal for pair, got in compared.items()},
+        compared=compared,
         turns=[[system.id for system in turn] for turn in twin.rounds],
     )
 
@@ -134,10 +140,7 @@ def figures(twin: Twin, statuses: list[ModuleStatus]) -> list[LinkFigure]:
     by_id = {one.module.id: one for one in statuses}
     found = []
     for system in twin.systems_in_turn():
-        name = system.receiver
-        if twin.layout.topology.module(name).role is Role.HUB:
-            name = system.transmitters[0]
-        one = by_id[name]
+        one = by_id[speaker(twin.layout, system)]
         performance = one.status.performance
         qber = performance.qber if performance.HasField("qber") else None
         found.append(LinkFigure(system, performance.skr_bps, qber, one.state))

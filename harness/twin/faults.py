@@ -176,7 +176,7 @@ def _longest_relay(twin: Twin) -> tuple[tuple[str, str], list[str]]:
     relayed = [link for link in twin.layout.links if link.relayed and link.ends in twin.layout.pairs]
     ways = [(link.ends, twin.joints.path(link.ends)) for link in relayed]
     if not ways:
-        ends = twin.layout.pairs[0]
+        ends = _in_turn(twin)[0]
         return ends, list(ends)
     return max(ways, key=lambda way: len(way[1]))
 
@@ -185,13 +185,20 @@ def _pairs(twin: Twin, ends: tuple[str, str]) -> list[Pair]:
     """SAEs of the pair itself, and of some other pairs: neighbours and relayed ones."""
     links: dict[tuple[str, str], KeyLink] = {link.ends: link for link in twin.layout.links}
     others = sorted(
-        (pair for pair in twin.layout.pairs if pair != ends), key=lambda pair: (not set(pair) & set(ends), pair)
+        (pair for pair in _in_turn(twin) if pair != ends), key=lambda pair: (not set(pair) & set(ends), pair)
     )
     direct = [pair for pair in others if not links[pair].relayed]
     relayed = [pair for pair in others if links[pair].relayed]
     chosen = [ends, *direct[: _MOST_PAIRS // 2], *relayed[: _MOST_PAIRS // 2 - 1]]
     sae_of = {kme_id: site.saes[0] for kme_id, site in twin.layout.sites.items() if site.saes}
     return [(sae_of[one], sae_of[other]) for one, other in chosen]
+
+
+def _in_turn(twin: Twin) -> list[tuple[str, str]]:
+    """Pairs that get new keys now: while systems take turns, whose keys are gone waits for its turn, not for us."""
+    turn = {twin.layout.kme_pair(system) for system in twin.systems_in_turn()}
+    direct = {link.ends for link in twin.layout.links if not link.relayed}
+    return [pair for pair in twin.layout.pairs if pair in turn or pair not in direct]
 
 
 def _disturbed(disturbance: plant_pb2.Disturbance, system: System) -> Callable[[Twin], Awaitable[tuple[str, bool]]]:

@@ -117,7 +117,7 @@ class Instances:
             sae_id=sae_id,
             credentials=self._credentials(self.wallet.sae(sae_id)),
             token=self.token(f"fwd {kme_id}"),
-            settings=self._settings.for_forwarder(),
+            settings=self._settings.for_forwarder(len(self.layout.sites)),
         )
         if site.id in self.entropy:
             generator = next(one for one in self.layout.topology.generators if one.site == site.id)

@@ -18,6 +18,8 @@ HIGH_WATER_OCTETS = 64 * 1024
 LARGE_SITES = 20
 LARGE_HIGH_WATER_OCTETS = 8 * 1024
 _TICK_S, _LARGE_TICK_S = 1.0, 3.0
+# A dozen hops, and a hundred KMEs to be asked on two cores: what is given up too soon is all burned and begun again.
+_LARGE_FORWARDER = {"hold_s": "15.0", "block_timeout_s": "60.0", "first_pause_s": "0.2", "longest_pause_s": "8.0"}
 RELAYED_HIGH_WATER_OCTETS = 512
 _FEW_SITES = 3
 _MOST_PROCESSES = 8
@@ -76,8 +78,8 @@ class TwinSettings:
             **self.kme,
         }
 
-    def for_forwarder(self) -> dict[str, str]:
-        """Of a forwarding module."""
+    def for_forwarder(self, sites: int) -> dict[str, str]:
+        """Of a forwarding module, in a network of so many sites."""
         return {
             "relay_block_octets": str(RELAY_BLOCK_OCTETS),
             # Dozens of processes share the machine. Keys of an answer that comes too late are lost, and so are those
@@ -85,6 +87,7 @@ class TwinSettings:
             "kme_timeout_s": "30.0",
             "hold_s": "4.0",
             "block_timeout_s": "10.0",
+            **(_LARGE_FORWARDER if sites > LARGE_SITES else {}),
             **self.forwarder,
         }
 

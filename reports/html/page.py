@@ -13,9 +13,9 @@ from typing import Any, Literal
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from harness.record import limits, transcript, values, views, visible, words
+from harness.record import limits, network, transcript, values, views, visible, words
 from qkd.run.v1 import run_record_pb2 as pb
-from reports.html import kinds
+from reports.html import kinds, raised
 from reports.html.evidence import anchor, shown_cases
 
 # Characters at which a body, and any other text of the record, is cut; the record itself has the whole.
@@ -52,7 +52,7 @@ def render(record: pb.RunRecord) -> str:
             record=record,
             style=Markup(style),  # noqa: S704 - our own file
             script=Markup(script),  # noqa: S704 - our own file
-            policy=_policy(style, script),
+            policy=_policy(style, script, images="data:" if record.network.map_svg else "'none'"),
             **_context(record),
         )
     )
@@ -85,6 +85,7 @@ def _context(record: pb.RunRecord) -> dict[str, Any]:
         "ixit": values.leaves(record.target.ixit),
         "facts": _facts(record),
         "makers": _makers(record),
+        **raised.context(record),
     }
 
 
@@ -159,6 +160,11 @@ def _when(record: pb.RunRecord, field: Literal["started", "finished"]) -> str:
     return f"{getattr(record, field).ToDatetime():%Y-%m-%d %H:%M:%S} UTC" if record.HasField(field) else ""
 
 
+def number(value: int) -> str:
+    """``1 234 567``, with spaces that do not break."""
+    return f"{value:,}".replace(",", "\u00a0")
+
+
 def seconds(duration: float) -> str:
     """``4 ms``, ``14.2 s``, ``3 min 20 s``."""
     if duration < 1:
@@ -173,11 +179,10 @@ def _asset(name: str) -> str:
     return files("reports.html").joinpath("templates", name).read_text(encoding="utf-8")
 
 
-def _policy(style: str, script: str) -> str:
-    """A content security policy under which the page's own style and script work and nothing else does."""
-    return (
-        f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
-    )
+def _policy(style: str, script: str, *, images: str) -> str:
+    """A content security policy under which the page's own style, script and map work and nothing else does."""
+    rest = "base-uri 'none'; form-action 'none'"
+    return f"default-src 'none'; img-src {images}; style-src {_hash(style)}; script-src {_hash(script)}; {rest}"
 
 
 def _hash(text: str) -> str:
@@ -214,6 +219,8 @@ def _environment() -> Environment:
         "received": transcript.received,
         "claim_text": values.text_of,
         "seconds": seconds,
+        "number": number,
+        "far_off": network.FAR_OFF_PERCENT,
         "sentence": views.sentence,
         "claimed": pb.ICS_ORIGIN_CLAIMED,
     }

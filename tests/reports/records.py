@@ -26,6 +26,8 @@ HOSTILE = (
     "</style></title></pre></details><img src=https://evil.example/x onerror=alert(1)>",
 )
 
+# With what a browser must not run, should it ever take the map for a part of the page.
+SVG = '<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"><script>alert(1)</script><circle r="1"/></svg>'
 BELIEVABLE = Path(__file__).with_name("believable.json")
 
 
@@ -70,6 +72,81 @@ def conformant() -> pb.RunRecord:
     return record
 
 
+def networked() -> pb.RunRecord:
+    """A conformant campaign and a network that is whole: one link with published figures, a fault, an account."""
+    record = conformant()
+    record.suites.append("network")
+    network = record.network
+    network.scenario, network.title, network.map_svg = "duo", "Two sites and a relay", SVG
+    network.ready_s, network.took_s, network.sites, network.processes, network.peak_rss_mib = 21.3, 94.0, 3, 11, 1523
+    network.pairs = network.pairs_equal = 2
+    network.keys_compared = 12_345
+    link = network.links.add(
+        system="link-1/acme",
+        maker="acme",
+        path=["link-1"],
+        channel="C-37",
+        state="running",
+        intervals=40,
+        observed_s=40,
+    )
+    link.table1_skr_bps, link.average_skr_bps, link.skr_deviation_percent = 52_500, 53_025, 1.0
+    link.table1_qber, link.average_qber, link.qber_deviation_percent = 0.014, 0.0147, 5.0
+    network.links.add(system="link-2/acme", maker="acme", path=["link-2", "link-3"], channel="O", state="degraded")
+    account = network.accounts.add(link="kme-a--kme-b", balanced=True, lost_bits=512)
+    for end in ("kme-a", "kme-b"):
+        account.kmes.add(kme_id=end, received_bits=1000, in_stock_bits=500, delivered_bits=256, relay_bits=244)
+    account.modules.add(module_id="a/acme-1", distilled_bits=1200, handed_over_bits=1000, in_store_bits=200)
+    network.accounts_settled = True
+    fault = network.faults.add(kind="relay kill -9", target="kme-b", applied=True, seen="started anew", balanced=True)
+    fault.keys_compared, fault.lost_bits, fault.longest_gap_s = 321, 512, 2.5
+    fault.again_s, fault.whole_s = 3.5, 6.25
+    for name in ("ready", "keys.sae-a.sae-b", "account", "fault.relay-kill-9"):
+        case = record.cases.add(
+            id=f"network.{name}", suite="network", purpose="As it says.", verdict=pb.VERDICT_PASS, duration_s=1.5
+        )
+        case.selection = pb.SELECTION_SELECTED
+        case.findings.add(held=True, grade=pb.GRADE_FAIL, expected="so", got="so", exchange=-1)
+    summarise(record, trouble=False)
+    return record
+
+
+def broken_network() -> pb.RunRecord:
+    """The same of a network on which everything went wrong that can."""
+    record = networked()
+    network = record.network
+    network.ClearField("ready_s")
+    network.pairs_equal, network.mismatches, network.accounts_settled = 1, 7, False
+    network.missing.append("b/acme-1 is ALIGNING")
+    link = network.links[0]
+    link.average_skr_bps, link.skr_deviation_percent = 0.0, -100.0
+    network.accounts[0].balanced = False
+    network.accounts[0].problems.append("kme-a received 1000 bits and has booked 999")
+    fault = network.faults[0]
+    fault.keys_wrong, fault.noticed, fault.balanced = 3, False, False
+    fault.ClearField("again_s")
+    network.faults.add(kind="clock step", target="kme-a")
+    for case in record.cases:
+        if case.suite == "network":
+            case.verdict, case.verdict_reason = pb.VERDICT_FAIL, "it is not so"
+            case.findings[0].held, case.findings[0].got = False, "it is not so"
+    summarise(record, trouble=False)
+    return record
+
+
+def network_alone() -> pb.RunRecord:
+    """A network on trial without a campaign."""
+    record = networked()
+    kept = [case for case in record.cases if case.suite == "network"]
+    for field in ("cases", "requirements", "target", "budget", "profile", "suites"):
+        record.ClearField(field)
+    record.cases.extend(kept)
+    record.suites.append("network")
+    record.target.name, record.target.role = "duo", "network"
+    summarise(record, trouble=False)
+    return record
+
+
 def every_value() -> pb.RunRecord:
     """Every value of every enumeration, combined freely (also as no campaign would)."""
     record = pb.RunRecord(schema="qkd.run.v1", suites=["etsi014", "second"], profile="strict")
@@ -108,6 +185,7 @@ def every_value() -> pb.RunRecord:
 def hostile() -> pb.RunRecord:
     """The believable record with every text replaced in turn by something that breaks careless writers."""
     record = realistic()
+    record.network.CopyFrom(broken_network().network)
     texts = itertools.cycle(HOSTILE)
     _poison(record, texts)
     record.schema = "qkd.run.v1"
@@ -190,4 +268,7 @@ def trouble() -> pb.RunRecord:
     return record
 
 
-ALL = (realistic, faulty, conformant, every_value, hostile, empty, nothing_ran, trouble)
+ALL = (
+    realistic, faulty, conformant, every_value, hostile, empty, nothing_ran, trouble, networked, broken_network,
+    network_alone,
+)  # fmt: skip

@@ -239,6 +239,7 @@ class RunRecord(_message.Message):
     REPLAY_FIELD_NUMBER: _builtins.int
     NOTES_FIELD_NUMBER: _builtins.int
     BASELINE_FINDINGS_FIELD_NUMBER: _builtins.int
+    NETWORK_FIELD_NUMBER: _builtins.int
     schema: _builtins.str
     """"qkd.run.v1"."""
     run_id: _builtins.str
@@ -276,6 +277,12 @@ class RunRecord(_message.Message):
 
     @_builtins.property
     def baseline_findings(self) -> _containers.RepeatedCompositeFieldContainer[Global___BaselineFinding]: ...
+    @_builtins.property
+    def network(self) -> Global___Network:
+        """The network that was raised and what it did; absent when none was. What was
+        judged of it stands in `cases`, suite "network".
+        """
+
     def __init__(
         self,
         *,
@@ -294,10 +301,11 @@ class RunRecord(_message.Message):
         replay: _builtins.str = ...,
         notes: _abc.Iterable[_builtins.str] | None = ...,
         baseline_findings: _abc.Iterable[Global___BaselineFinding] | None = ...,
+        network: Global___Network | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["budget", b"budget", "finished", b"finished", "harness", b"harness", "started", b"started", "summary", b"summary", "target", b"target"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["budget", b"budget", "finished", b"finished", "harness", b"harness", "network", b"network", "started", b"started", "summary", b"summary", "target", b"target"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["baseline_findings", b"baseline_findings", "budget", b"budget", "cases", b"cases", "finished", b"finished", "harness", b"harness", "notes", b"notes", "profile", b"profile", "replay", b"replay", "requirements", b"requirements", "run_id", b"run_id", "schema", b"schema", "started", b"started", "suites", b"suites", "summary", b"summary", "target", b"target"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["baseline_findings", b"baseline_findings", "budget", b"budget", "cases", b"cases", "finished", b"finished", "harness", b"harness", "network", b"network", "notes", b"notes", "profile", b"profile", "replay", b"replay", "requirements", b"requirements", "run_id", b"run_id", "schema", b"schema", "started", b"started", "suites", b"suites", "summary", b"summary", "target", b"target"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -863,3 +871,427 @@ class BaselineFinding(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___BaselineFinding: _TypeAlias = BaselineFinding  # noqa: Y015
+
+@_typing.final
+class Network(_message.Message):
+    """A raised network: emulated modules on an emulated fibre plant, real key
+    management and real relays. Set by the harness from what it saw.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCENARIO_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    STARTED_FIELD_NUMBER: _builtins.int
+    READY_S_FIELD_NUMBER: _builtins.int
+    TOOK_S_FIELD_NUMBER: _builtins.int
+    HOURS_FIELD_NUMBER: _builtins.int
+    SITES_FIELD_NUMBER: _builtins.int
+    PROCESSES_FIELD_NUMBER: _builtins.int
+    PEAK_RSS_MIB_FIELD_NUMBER: _builtins.int
+    PAIRS_FIELD_NUMBER: _builtins.int
+    PAIRS_EQUAL_FIELD_NUMBER: _builtins.int
+    KEYS_COMPARED_FIELD_NUMBER: _builtins.int
+    MISMATCHES_FIELD_NUMBER: _builtins.int
+    MISSING_FIELD_NUMBER: _builtins.int
+    LINKS_FIELD_NUMBER: _builtins.int
+    ACCOUNTS_FIELD_NUMBER: _builtins.int
+    ACCOUNTS_SETTLED_FIELD_NUMBER: _builtins.int
+    FAULTS_FIELD_NUMBER: _builtins.int
+    MAP_SVG_FIELD_NUMBER: _builtins.int
+    scenario: _builtins.str
+    """The topology's name, for instance "madqci"."""
+    title: _builtins.str
+    """For people."""
+    ready_s: _builtins.float
+    """From the start until every system made keys and every pair had its first
+    key, seconds; absent when it did not come to that.
+    """
+    took_s: _builtins.float
+    """From the start until all was taken down, seconds."""
+    hours: _builtins.float
+    """Of the network's own time that were to pass under load, hours; 0 = none were asked for."""
+    sites: _builtins.int
+    """Sites that have a KME."""
+    processes: _builtins.int
+    """Most processes at once, the harness among them."""
+    peak_rss_mib: _builtins.int
+    """Largest sum of resident memory seen, MiB; pages that processes share count in each."""
+    pairs: _builtins.int
+    """Pairs of sites that share keys, and those whose keys were equal throughout."""
+    pairs_equal: _builtins.int
+    keys_compared: _builtins.int
+    """Keys that both ends had and that were equal, faults left out."""
+    mismatches: _builtins.int
+    """Keys that differed, or that only the master had, faults left out."""
+    accounts_settled: _builtins.bool
+    """Nothing was under way any more when the accounts were read."""
+    map_svg: _builtins.str
+    """A drawn map, one self-contained SVG document; may be empty."""
+    @_builtins.property
+    def started(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def missing(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What was not ready when the time was over, one sentence each."""
+
+    @_builtins.property
+    def links(self) -> _containers.RepeatedCompositeFieldContainer[Global___NetworkLink]:
+        """Every active system."""
+
+    @_builtins.property
+    def accounts(self) -> _containers.RepeatedCompositeFieldContainer[Global___LinkAccount]:
+        """Every link of the key management, once everything was at rest; empty when it was not asked for."""
+
+    @_builtins.property
+    def faults(self) -> _containers.RepeatedCompositeFieldContainer[Global___NetworkFault]:
+        """Faults in the order in which they were put on the network."""
+
+    def __init__(
+        self,
+        *,
+        scenario: _builtins.str = ...,
+        title: _builtins.str = ...,
+        started: _timestamp_pb2.Timestamp | None = ...,
+        ready_s: _builtins.float | None = ...,
+        took_s: _builtins.float = ...,
+        hours: _builtins.float = ...,
+        sites: _builtins.int = ...,
+        processes: _builtins.int = ...,
+        peak_rss_mib: _builtins.int = ...,
+        pairs: _builtins.int = ...,
+        pairs_equal: _builtins.int = ...,
+        keys_compared: _builtins.int = ...,
+        mismatches: _builtins.int = ...,
+        missing: _abc.Iterable[_builtins.str] | None = ...,
+        links: _abc.Iterable[Global___NetworkLink] | None = ...,
+        accounts: _abc.Iterable[Global___LinkAccount] | None = ...,
+        accounts_settled: _builtins.bool = ...,
+        faults: _abc.Iterable[Global___NetworkFault] | None = ...,
+        map_svg: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_ready_s", b"_ready_s", "ready_s", b"ready_s", "started", b"started"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_ready_s", b"_ready_s", "accounts", b"accounts", "accounts_settled", b"accounts_settled", "faults", b"faults", "hours", b"hours", "keys_compared", b"keys_compared", "links", b"links", "map_svg", b"map_svg", "mismatches", b"mismatches", "missing", b"missing", "pairs", b"pairs", "pairs_equal", b"pairs_equal", "peak_rss_mib", b"peak_rss_mib", "processes", b"processes", "ready_s", b"ready_s", "scenario", b"scenario", "sites", b"sites", "started", b"started", "title", b"title", "took_s", b"took_s"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__ready_s: _TypeAlias = _typing.Literal["ready_s"]  # noqa: Y015
+    _WhichOneofArgType__ready_s: _TypeAlias = _typing.Literal["_ready_s", b"_ready_s"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__ready_s) -> _WhichOneofReturnType__ready_s | None: ...
+
+Global___Network: _TypeAlias = Network  # noqa: Y015
+
+@_typing.final
+class NetworkLink(_message.Message):
+    """A system of modules that make keys with each other."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SYSTEM_FIELD_NUMBER: _builtins.int
+    MAKER_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    TABLE1_SKR_BPS_FIELD_NUMBER: _builtins.int
+    TABLE1_QBER_FIELD_NUMBER: _builtins.int
+    AVERAGE_SKR_BPS_FIELD_NUMBER: _builtins.int
+    AVERAGE_QBER_FIELD_NUMBER: _builtins.int
+    INTERVALS_FIELD_NUMBER: _builtins.int
+    OBSERVED_S_FIELD_NUMBER: _builtins.int
+    SKR_DEVIATION_PERCENT_FIELD_NUMBER: _builtins.int
+    QBER_DEVIATION_PERCENT_FIELD_NUMBER: _builtins.int
+    system: _builtins.str
+    """For instance "link-4/idq"."""
+    maker: _builtins.str
+    channel: _builtins.str
+    """Of the quantum signal, for instance "C-37" or "O"."""
+    state: _builtins.str
+    """When the network was found ready, in words: "running", "degraded", ..."""
+    table1_skr_bps: _builtins.float
+    """Published average secret key rate (Table 1 of the scenario's source), bits a
+    second; absent where no source says.
+    """
+    table1_qber: _builtins.float
+    """Published error rate, 0 to 0.5; absent where no source says, and for continuous variables."""
+    average_skr_bps: _builtins.float
+    """Emulated average over the intervals seen while nothing was disturbed, each
+    weighted with its length, bits a second; absent when none was seen.
+    """
+    average_qber: _builtins.float
+    """The same of the error rate, 0 to 0.5; absent for continuous variables."""
+    intervals: _builtins.int
+    """Performance intervals seen."""
+    observed_s: _builtins.float
+    """Their length in all, seconds of the plant's time."""
+    skr_deviation_percent: _builtins.float
+    """How far the emulated average is from the published rate, per cent of the
+    published one; absent where there is nothing to compare.
+    """
+    qber_deviation_percent: _builtins.float
+    """The same of the error rate."""
+    @_builtins.property
+    def path(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Links of the fibre plant from end to end."""
+
+    def __init__(
+        self,
+        *,
+        system: _builtins.str = ...,
+        maker: _builtins.str = ...,
+        path: _abc.Iterable[_builtins.str] | None = ...,
+        channel: _builtins.str = ...,
+        state: _builtins.str = ...,
+        table1_skr_bps: _builtins.float | None = ...,
+        table1_qber: _builtins.float | None = ...,
+        average_skr_bps: _builtins.float | None = ...,
+        average_qber: _builtins.float | None = ...,
+        intervals: _builtins.int = ...,
+        observed_s: _builtins.float = ...,
+        skr_deviation_percent: _builtins.float | None = ...,
+        qber_deviation_percent: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_average_qber", b"_average_qber", "_average_skr_bps", b"_average_skr_bps", "_qber_deviation_percent", b"_qber_deviation_percent", "_skr_deviation_percent", b"_skr_deviation_percent", "_table1_qber", b"_table1_qber", "_table1_skr_bps", b"_table1_skr_bps", "average_qber", b"average_qber", "average_skr_bps", b"average_skr_bps", "qber_deviation_percent", b"qber_deviation_percent", "skr_deviation_percent", b"skr_deviation_percent", "table1_qber", b"table1_qber", "table1_skr_bps", b"table1_skr_bps"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_average_qber", b"_average_qber", "_average_skr_bps", b"_average_skr_bps", "_qber_deviation_percent", b"_qber_deviation_percent", "_skr_deviation_percent", b"_skr_deviation_percent", "_table1_qber", b"_table1_qber", "_table1_skr_bps", b"_table1_skr_bps", "average_qber", b"average_qber", "average_skr_bps", b"average_skr_bps", "channel", b"channel", "intervals", b"intervals", "maker", b"maker", "observed_s", b"observed_s", "path", b"path", "qber_deviation_percent", b"qber_deviation_percent", "skr_deviation_percent", b"skr_deviation_percent", "state", b"state", "system", b"system", "table1_qber", b"table1_qber", "table1_skr_bps", b"table1_skr_bps"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__average_qber: _TypeAlias = _typing.Literal["average_qber"]  # noqa: Y015
+    _WhichOneofArgType__average_qber: _TypeAlias = _typing.Literal["_average_qber", b"_average_qber"]  # noqa: Y015
+    _WhichOneofReturnType__average_skr_bps: _TypeAlias = _typing.Literal["average_skr_bps"]  # noqa: Y015
+    _WhichOneofArgType__average_skr_bps: _TypeAlias = _typing.Literal["_average_skr_bps", b"_average_skr_bps"]  # noqa: Y015
+    _WhichOneofReturnType__qber_deviation_percent: _TypeAlias = _typing.Literal["qber_deviation_percent"]  # noqa: Y015
+    _WhichOneofArgType__qber_deviation_percent: _TypeAlias = _typing.Literal["_qber_deviation_percent", b"_qber_deviation_percent"]  # noqa: Y015
+    _WhichOneofReturnType__skr_deviation_percent: _TypeAlias = _typing.Literal["skr_deviation_percent"]  # noqa: Y015
+    _WhichOneofArgType__skr_deviation_percent: _TypeAlias = _typing.Literal["_skr_deviation_percent", b"_skr_deviation_percent"]  # noqa: Y015
+    _WhichOneofReturnType__table1_qber: _TypeAlias = _typing.Literal["table1_qber"]  # noqa: Y015
+    _WhichOneofArgType__table1_qber: _TypeAlias = _typing.Literal["_table1_qber", b"_table1_qber"]  # noqa: Y015
+    _WhichOneofReturnType__table1_skr_bps: _TypeAlias = _typing.Literal["table1_skr_bps"]  # noqa: Y015
+    _WhichOneofArgType__table1_skr_bps: _TypeAlias = _typing.Literal["_table1_skr_bps", b"_table1_skr_bps"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__average_qber) -> _WhichOneofReturnType__average_qber | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__average_skr_bps) -> _WhichOneofReturnType__average_skr_bps | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__qber_deviation_percent) -> _WhichOneofReturnType__qber_deviation_percent | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__skr_deviation_percent) -> _WhichOneofReturnType__skr_deviation_percent | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__table1_qber) -> _WhichOneofReturnType__table1_qber | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__table1_skr_bps) -> _WhichOneofReturnType__table1_skr_bps | None: ...
+
+Global___NetworkLink: _TypeAlias = NetworkLink  # noqa: Y015
+
+@_typing.final
+class LinkAccount(_message.Message):
+    """Where every key bit of a link between two KMEs has gone."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINK_FIELD_NUMBER: _builtins.int
+    RELAYED_FIELD_NUMBER: _builtins.int
+    KMES_FIELD_NUMBER: _builtins.int
+    MODULES_FIELD_NUMBER: _builtins.int
+    LOST_BITS_FIELD_NUMBER: _builtins.int
+    BALANCED_FIELD_NUMBER: _builtins.int
+    PROBLEMS_FIELD_NUMBER: _builtins.int
+    link: _builtins.str
+    """For instance "kme-norte--kme-quijote"."""
+    relayed: _builtins.bool
+    """Its keys come over trusted relays, not from modules."""
+    lost_bits: _builtins.int
+    """That crashes took, bits."""
+    balanced: _builtins.bool
+    """Everything fits, to the bit."""
+    @_builtins.property
+    def kmes(self) -> _containers.RepeatedCompositeFieldContainer[Global___KmeAccount]: ...
+    @_builtins.property
+    def modules(self) -> _containers.RepeatedCompositeFieldContainer[Global___ModuleAccount]: ...
+    @_builtins.property
+    def problems(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What does not fit, one sentence each."""
+
+    def __init__(
+        self,
+        *,
+        link: _builtins.str = ...,
+        relayed: _builtins.bool = ...,
+        kmes: _abc.Iterable[Global___KmeAccount] | None = ...,
+        modules: _abc.Iterable[Global___ModuleAccount] | None = ...,
+        lost_bits: _builtins.int = ...,
+        balanced: _builtins.bool = ...,
+        problems: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["balanced", b"balanced", "kmes", b"kmes", "link", b"link", "lost_bits", b"lost_bits", "modules", b"modules", "problems", b"problems", "relayed", b"relayed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LinkAccount: _TypeAlias = LinkAccount  # noqa: Y015
+
+@_typing.final
+class KmeAccount(_message.Message):
+    """One end of a link: received = the sum of all others. All in bits."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KME_ID_FIELD_NUMBER: _builtins.int
+    RECEIVED_BITS_FIELD_NUMBER: _builtins.int
+    IN_STOCK_BITS_FIELD_NUMBER: _builtins.int
+    RESERVED_BITS_FIELD_NUMBER: _builtins.int
+    DELIVERED_BITS_FIELD_NUMBER: _builtins.int
+    RELAY_BITS_FIELD_NUMBER: _builtins.int
+    EXPIRED_BITS_FIELD_NUMBER: _builtins.int
+    DESTROYED_BITS_FIELD_NUMBER: _builtins.int
+    kme_id: _builtins.str
+    received_bits: _builtins.int
+    in_stock_bits: _builtins.int
+    reserved_bits: _builtins.int
+    delivered_bits: _builtins.int
+    relay_bits: _builtins.int
+    """Given to the forwarding module for one-time pad and authentication."""
+    expired_bits: _builtins.int
+    destroyed_bits: _builtins.int
+    def __init__(
+        self,
+        *,
+        kme_id: _builtins.str = ...,
+        received_bits: _builtins.int = ...,
+        in_stock_bits: _builtins.int = ...,
+        reserved_bits: _builtins.int = ...,
+        delivered_bits: _builtins.int = ...,
+        relay_bits: _builtins.int = ...,
+        expired_bits: _builtins.int = ...,
+        destroyed_bits: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["delivered_bits", b"delivered_bits", "destroyed_bits", b"destroyed_bits", "expired_bits", b"expired_bits", "in_stock_bits", b"in_stock_bits", "kme_id", b"kme_id", "received_bits", b"received_bits", "relay_bits", b"relay_bits", "reserved_bits", b"reserved_bits"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KmeAccount: _TypeAlias = KmeAccount  # noqa: Y015
+
+@_typing.final
+class ModuleAccount(_message.Message):
+    """A module that feeds a link: distilled = handed over + in store + destroyed. All in bits."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODULE_ID_FIELD_NUMBER: _builtins.int
+    DISTILLED_BITS_FIELD_NUMBER: _builtins.int
+    HANDED_OVER_BITS_FIELD_NUMBER: _builtins.int
+    IN_STORE_BITS_FIELD_NUMBER: _builtins.int
+    DESTROYED_BITS_FIELD_NUMBER: _builtins.int
+    ARRIVED_BITS_FIELD_NUMBER: _builtins.int
+    module_id: _builtins.str
+    distilled_bits: _builtins.int
+    handed_over_bits: _builtins.int
+    in_store_bits: _builtins.int
+    destroyed_bits: _builtins.int
+    arrived_bits: _builtins.int
+    """Of those handed over in all its lives, what has reached its KME."""
+    def __init__(
+        self,
+        *,
+        module_id: _builtins.str = ...,
+        distilled_bits: _builtins.int = ...,
+        handed_over_bits: _builtins.int = ...,
+        in_store_bits: _builtins.int = ...,
+        destroyed_bits: _builtins.int = ...,
+        arrived_bits: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arrived_bits", b"arrived_bits", "destroyed_bits", b"destroyed_bits", "distilled_bits", b"distilled_bits", "handed_over_bits", b"handed_over_bits", "in_store_bits", b"in_store_bits", "module_id", b"module_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ModuleAccount: _TypeAlias = ModuleAccount  # noqa: Y015
+
+@_typing.final
+class NetworkFault(_message.Message):
+    """Something that went wrong on purpose, while applications exchanged keys."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    APPLIED_FIELD_NUMBER: _builtins.int
+    SEEN_FIELD_NUMBER: _builtins.int
+    NOTICED_FIELD_NUMBER: _builtins.int
+    KEYS_COMPARED_FIELD_NUMBER: _builtins.int
+    KEYS_WRONG_FIELD_NUMBER: _builtins.int
+    KEYS_LOST_FIELD_NUMBER: _builtins.int
+    LOST_BITS_FIELD_NUMBER: _builtins.int
+    LONGEST_GAP_S_FIELD_NUMBER: _builtins.int
+    AGAIN_S_FIELD_NUMBER: _builtins.int
+    WHOLE_S_FIELD_NUMBER: _builtins.int
+    BALANCED_FIELD_NUMBER: _builtins.int
+    PROBLEMS_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    """For instance "fibre cut"."""
+    target: _builtins.str
+    """What it was put on."""
+    applied: _builtins.bool
+    """It was put on the network; false = the run ended before."""
+    seen: _builtins.str
+    """What the network said of it, in words."""
+    noticed: _builtins.bool
+    """It was noticed as it should be; absent when nobody has to."""
+    keys_compared: _builtins.int
+    """Keys from the fault until all was well again: compared; not equal at both
+    ends; taken by the master and not to be had by the slave.
+    """
+    keys_wrong: _builtins.int
+    keys_lost: _builtins.int
+    lost_bits: _builtins.int
+    """Key bits that died with a process."""
+    longest_gap_s: _builtins.float
+    """Longest time that an affected pair was without a key, seconds."""
+    again_s: _builtins.float
+    """From when the cause was over until keys flowed again everywhere, seconds;
+    absent = not within the bound.
+    """
+    whole_s: _builtins.float
+    """The same from the fault itself, seconds."""
+    balanced: _builtins.bool
+    """The account afterwards fits to the bit."""
+    @_builtins.property
+    def problems(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What did not fit, one sentence each."""
+
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        target: _builtins.str = ...,
+        applied: _builtins.bool = ...,
+        seen: _builtins.str = ...,
+        noticed: _builtins.bool | None = ...,
+        keys_compared: _builtins.int = ...,
+        keys_wrong: _builtins.int = ...,
+        keys_lost: _builtins.int = ...,
+        lost_bits: _builtins.int = ...,
+        longest_gap_s: _builtins.float = ...,
+        again_s: _builtins.float | None = ...,
+        whole_s: _builtins.float | None = ...,
+        balanced: _builtins.bool = ...,
+        problems: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_again_s", b"_again_s", "_noticed", b"_noticed", "_whole_s", b"_whole_s", "again_s", b"again_s", "noticed", b"noticed", "whole_s", b"whole_s"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_again_s", b"_again_s", "_noticed", b"_noticed", "_whole_s", b"_whole_s", "again_s", b"again_s", "applied", b"applied", "balanced", b"balanced", "keys_compared", b"keys_compared", "keys_lost", b"keys_lost", "keys_wrong", b"keys_wrong", "kind", b"kind", "longest_gap_s", b"longest_gap_s", "lost_bits", b"lost_bits", "noticed", b"noticed", "problems", b"problems", "seen", b"seen", "target", b"target", "whole_s", b"whole_s"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__again_s: _TypeAlias = _typing.Literal["again_s"]  # noqa: Y015
+    _WhichOneofArgType__again_s: _TypeAlias = _typing.Literal["_again_s", b"_again_s"]  # noqa: Y015
+    _WhichOneofReturnType__noticed: _TypeAlias = _typing.Literal["noticed"]  # noqa: Y015
+    _WhichOneofArgType__noticed: _TypeAlias = _typing.Literal["_noticed", b"_noticed"]  # noqa: Y015
+    _WhichOneofReturnType__whole_s: _TypeAlias = _typing.Literal["whole_s"]  # noqa: Y015
+    _WhichOneofArgType__whole_s: _TypeAlias = _typing.Literal["_whole_s", b"_whole_s"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__again_s) -> _WhichOneofReturnType__again_s | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__noticed) -> _WhichOneofReturnType__noticed | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__whole_s) -> _WhichOneofReturnType__whole_s | None: ...
+
+Global___NetworkFault: _TypeAlias = NetworkFault  # noqa: Y015

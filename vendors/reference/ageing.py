@@ -7,6 +7,7 @@ import logging
 import sqlite3
 from collections.abc import Iterable
 
+from .applications import Applications
 from .copies import Copies
 from .intake.intakes import Intakes
 from .link import Link
@@ -21,7 +22,15 @@ _FORGET_EVERY = 600  # turns
 class Ageing:
     """Looks at the clock for one KME."""
 
-    def __init__(self, links: Iterable[Link], copies: Copies, intakes: Intakes, settings: KmeSettings) -> None:
+    def __init__(
+        self,
+        links: Iterable[Link],
+        copies: Copies,
+        intakes: Intakes,
+        settings: KmeSettings,
+        applications: Applications | None = None,
+    ) -> None:
+        self._applications = applications
         self._links = links
         self._copies = copies
         self._intakes = intakes
@@ -50,7 +59,11 @@ class Ageing:
                 bits = link.expire(settings.block_ttl_s)
                 if bits:
                     _log.info("link %s: %d bits are expired", link.link_id, bits)
-        if settings.copy_ttl_s:
+        life_of = self._applications.time_to_live() if self._applications else None
+        copies = 0
+        if life_of is not None:
+            copies = self._copies.expire_each(life_of, settings.copy_ttl_s)
+        elif settings.copy_ttl_s:
             copies = self._copies.expire(settings.copy_ttl_s)
-            if copies:
-                _log.info("%d keys that nobody fetched are expired", copies)
+        if copies:
+            _log.info("%d keys that nobody fetched are expired", copies)

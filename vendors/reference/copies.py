@@ -12,7 +12,7 @@ while (`KmeSettings.recovery_s`), after which it is erased too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import IntEnum
 from typing import NamedTuple, cast
 
@@ -210,6 +210,27 @@ class Copies:
                 f"UPDATE copy SET state = {State.EXPIRED:d}, sealed = NULL, changed = ? "  # noqa: S608 - numbers
                 f"WHERE state = {State.READY:d} AND changed < ?",
                 [(int(self._clock.wall()), int(self._clock.wall() - age_s))],
+            )
+
+    def expire_each(self, life_of: Callable[[str, str], float | None], age_s: float) -> int:
+        """Likewise, where the age depends on master and slave.
+
+        Args:
+            life_of: their age, seconds; None = `age_s`, of which 0 = for ever.
+        """
+        now = self._clock.wall()
+        old = []
+        rows = self._database.read(f"SELECT key_id, slave, master, changed FROM copy WHERE state = {State.READY:d}")  # noqa: S608
+        for key_id, slave, master, changed in cast(list[tuple[bytes, str, str, int]], rows):
+            life = life_of(master, slave)
+            life = age_s if life is None else life
+            if life and changed < int(now - life):
+                old.append((int(now), key_id, slave))
+        with self._database.transaction():
+            return self._database.write(
+                f"UPDATE copy SET state = {State.EXPIRED:d}, sealed = NULL, changed = ? "  # noqa: S608 - a number
+                "WHERE key_id = ? AND slave = ?",
+                old,
             )
 
     def forget_tombstones(self, age_s: float) -> int:

@@ -31,6 +31,11 @@ CREATE TABLE IF NOT EXISTS part (
   octets INTEGER NOT NULL, used INTEGER NOT NULL, sealed BLOB, time_s REAL NOT NULL, relays TEXT NOT NULL, gone REAL,
   UNIQUE (source, block_id, piece));
 CREATE INDEX IF NOT EXISTS part_waiting ON part (source, number) WHERE gone IS NULL;
+CREATE INDEX IF NOT EXISTS part_block ON part (block_id);
+CREATE TABLE IF NOT EXISTS pairing (
+  peer_kme_id TEXT NOT NULL, source_id TEXT NOT NULL, module_id TEXT NOT NULL, peer_module_id TEXT NOT NULL,
+  active INTEGER NOT NULL, PRIMARY KEY (peer_kme_id, source_id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS application (app_id TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS made (
   link INTEGER NOT NULL, position INTEGER NOT NULL, composition BLOB NOT NULL, stored REAL NOT NULL,
   PRIMARY KEY (link, position)) WITHOUT ROWID;

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from . import refusals
+from .applications import Applications, not_admitted
 from .copies import Copies, Copy, State
 from .cutter import Cutter, exclusive_or
 from .link import Link
@@ -56,8 +57,9 @@ class KeyDelivery:
         settlement: Settlement,
         cutter: Cutter,
         names: KeyNames,
+        applications: Applications | None = None,
     ) -> None:
-        """`links` by the KME ID of the other end."""
+        """`links` by the KME ID of the other end; without `applications` every SAE is served that is known."""
         self.settings = settings
         self.network = network
         self.links = links
@@ -65,6 +67,7 @@ class KeyDelivery:
         self.settlement = settlement
         self.cutter = cutter
         self.names = names
+        self.applications = applications
         self.supported_extensions = settings.supported_extensions
         self.relays = settings.relays
         self.recovering = True  # the KME ends it `recovery_s` after the start
@@ -97,13 +100,14 @@ class KeyDelivery:
         self.check_slave(master, slave)
         target = self.kme_of(slave)
         settings = self.settings
+        most = self.most_for(master, target) if self.is_application(master, master, slave) else 0
         return Status(
             source_KME_ID=self.network.kme_id,
             target_KME_ID=target,
             master_SAE_ID=master,
             slave_SAE_ID=slave,
             key_size=settings.key_size,
-            stored_key_count=min(self.stored_key_count(target), self.most_for(master, target)),
+            stored_key_count=min(self.stored_key_count(target), most),
             max_key_count=settings.max_key_count,
             max_key_per_request=settings.max_key_per_request,
             max_key_size=settings.max_key_size,
@@ -140,9 +144,39 @@ class KeyDelivery:
         extension: Pairs = {}
         if request.extension_mandatory or request.extension_optional:
             extension = self.meet_extensions(request)
-        keys = self.allocate(master, slaves, number, bits)
-        await self.settlement.settle(keys)
+        if self.applications is None or master in self.relays:
+            keys = self.allocate(master, slaves, number, bits)
+            await self.settlement.settle(keys)
+        else:
+            keys = await self._for_application(self.applications, master, slaves, number, bits)
         return self.container_of_new(keys, extension)
+
+    async def _for_application(
+        self, applications: Applications, master: str, slaves: Sequence[str], number: int, bits: int
+    ) -> list[Allocation]:
+        """New keys where an SDN agent says who may have any; 503 as `Applications` says."""
+        peers = {self.kme_of(slave) for slave in slaves}
+        application = applications.admit(master, slaves, number * bits, peers)
+        try:
+            keys = self.allocate(master, slaves, number, bits)
+        except RefusedError as refused:
+            if refused.reason == "NOT_ENOUGH_KEYS":
+                applications.short(application, peers)
+            raise
+        applications.take(application, number * bits, peers)
+        try:
+            await self.settlement.settle(keys)
+        except RefusedError:
+            applications.give_back(application, number * bits)
+            raise
+        applications.consume(application, number * bits)
+        return keys
+
+    def is_application(self, caller: str, master: str, slave: str) -> bool:
+        """Whether master and slave may share keys; forwarding modules always may. If not, the agent is asked."""
+        if self.applications is None or caller in self.relays:
+            return True
+        return self.applications.knock(master, (slave,)) is not None
 
     def slaves_of(self, master: str, request: KeyRequest) -> Sequence[str]:
         """The SAEs supplied: the one in the path and the additional ones, each once (6.2)."""
@@ -311,7 +345,10 @@ class KeyDelivery:
         slave = self.admit(caller)
         self.kme_of(request.master)
         key_ids = self.key_ids_of(request)
+        admitted = self.is_application(slave, request.master, slave)
         copies = self.copies_of(slave, request.master, key_ids)
+        if not admitted:
+            raise not_admitted()
         try:
             keys = [Key(copy.key_id, self.copies.unseal(copy)) for copy in copies]
             claimed = await self.claim(copies)

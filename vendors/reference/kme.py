@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from .ageing import Ageing
 from .api014 import Api014
+from .applications import Applications
 from .clock import Clock
+from .control_service import KmsControlServicer
 from .copies import Copies
 from .cutter import Cutter
 from .database import Database
@@ -21,10 +23,12 @@ from .intake.choice import Combining
 from .intake.intakes import Intakes
 from .intake.provenance import BlockOrigin, Provenance
 from .keeper import Keeper
-from .link import Link, LinkEnds
+from .link import Link
+from .links import Links, links_of
 from .names import KeyNames
 from .network import Network
-from .peers import PeerLine, PeerListener
+from .pairings import Pairings
+from .peers import PeerListener
 from .servers import GrpcServer, HttpsServer
 from .settings import KmeSettings
 from .settlement import Settlement
@@ -65,10 +69,13 @@ class Provision:
     Attributes:
         network: who it is, and who the SAEs are.
         credentials: its certificate, and whom it trusts.
-        sources: of the links, one link to each other KME. Several sources may feed one.
+        sources: of the links, one link to each other KME. Several sources may feed one; those without a
+            peer wait to be paired.
         settings: limits and options.
         combining: what becomes of several sources, by the KME ID of the other end.
         monitors: common names of certificates that may read `StoreService`.
+        agents: common names of certificates that may use `KmsControlService`.
+        controlled: SAEs get keys only as applications that an agent has set.
     """
 
     network: Network
@@ -77,10 +84,8 @@ class Provision:
     settings: KmeSettings = field(default_factory=KmeSettings)
     combining: Mapping[str, Combining] = field(default_factory=dict)
     monitors: Sequence[str] = ()
-
-    def sources_of(self, kme_id: str) -> Iterator[SourceAddress]:
-        """Those that lead to a KME."""
-        return (source for source in self.sources if source.peer_kme_id == kme_id)
+    agents: Sequence[str] = ()
+    controlled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +111,7 @@ class ReferenceKme:
         """Opens the store.
 
         Raises:
-            ValueError: two links lead to the same KME, or sources of a link cannot be told apart.
+            ValueError: two links lead to the same KME, or sources cannot be told apart.
             sqlite3.OperationalError: another process has the store open.
             DamagedError: the key-encryption key is damaged.
         """
@@ -119,12 +124,16 @@ class ReferenceKme:
         vault = Vault.open(state / "store.kek")
         self._tally = Tally(state / "store.tally")
         self.copies = parts.copies(self.database, vault, clock, self._tally)
-        self.links: dict[str, Link] = {}
-        for peer_kme_id, link_id in _links_of(provision.sources).items():
-            ends = LinkEnds(link_id, network.kme_id, peer_kme_id)
-            relayed = all(source.kind == SourceKind.RELAY for source in provision.sources_of(peer_kme_id))
-            high_water = (relayed and settings.relayed_high_water_octets) or settings.high_water
-            self.links[peer_kme_id] = parts.link(self.database, vault, ends, high_water, clock)
+        fixed = [source for source in provision.sources if source.peer_kme_id]
+        waiting = [source for source in provision.sources if not source.peer_kme_id]
+        self._links = Links(
+            network.kme_id,
+            lambda ends: parts.link(self.database, vault, ends, settings.high_water, clock),
+            settings,
+        )
+        self.links = self._links.by_kme
+        for peer_kme_id, link_id in links_of(fixed).items():
+            self._links.add(peer_kme_id, link_id)
         self._stream = parts.stream
         self._tls = parts.tls(provision.credentials, settings)
         self.intakes = parts.intakes(
@@ -133,19 +142,24 @@ class ReferenceKme:
             clock,
             settings,
             links=self.links,
-            sources=provision.sources,
+            sources=fixed,
+            waiting=waiting,
             combining=provision.combining,
             context=self._tls.module_context,
         )
+        self._links.fed_by(self.intakes)
+        self.pairings = Pairings(
+            self.database, network.kme_id, waiting=waiting, fixed=fixed, links=self._links, intakes=self.intakes
+        )
+        self.applications = Applications(self.database, clock) if provision.controlled else None
         self._provenance = Provenance(self.database, clock)
-        traced = frozenset(self.links[kme_id] for kme_id in self.intakes.intakes)
-        self._lines: dict[str, PeerLine] = {}
+        traced = self._links.traced
         cutter, forms = parts.cutter(), parts.forms()
         self.settlement = parts.settlement(
             self.database,
             self.copies,
-            list(self.links.values()),
-            self._lines,
+            self.links.values(),
+            self._links.lines,
             provenance=self._provenance,
             traced=traced,
             relays=settings.relays,
@@ -158,13 +172,17 @@ class ReferenceKme:
             settlement=self.settlement,
             cutter=cutter,
             names=parts.names(vault.secret(b"key names")),
+            applications=self.applications,
         )
         keeper = parts.keeper(network, self.database, self.copies, cutter, provenance=self._provenance, traced=traced)
         self.listener = PeerListener(self.links, keeper, self.intakes.followers)
         self._https = parts.https(parts.api(self.delivery, settings, forms))
         store = parts.store(self.links, self.intakes, cutter, settings, provision.monitors)
-        self._grpc = GrpcServer(parts.grpc(self.delivery, forms), store)
-        self._ageing = Ageing(self.links.values(), self.copies, self.intakes, settings)
+        control = KmsControlServicer(self.pairings, self.applications, provision.agents)
+        self._grpc = GrpcServer(parts.grpc(self.delivery, forms), store, control)
+        self._ageing = Ageing(self.links.values(), self.copies, self.intakes, settings, self.applications)
+        self._fixed = {(source.peer_kme_id, source.name): source for source in fixed}
+        self._counted: dict[str, asyncio.Task[None]] = {}
         self._feeds: list[asyncio.Task[None]] = []
         self._recovery: asyncio.TimerHandle | None = None
 
@@ -173,19 +191,10 @@ class ReferenceKme:
         settings, host = self.provision.settings, self.provision.settings.host
         self.copies.forget_tombstones(settings.tombstone_s)
         self._recovery = asyncio.get_running_loop().call_later(settings.recovery_s, self.end_recovery)
-        for kme_id, link in self.links.items():
-            line = PeerLine(
-                kme_id, link, self._tls.dial_context(), settings.peer_timeout_s, lambda: self.settlement.idle
-            )
-            self._lines[kme_id] = line
-            line.leader = self.intakes.leaders.get(kme_id)
-            link.on_change = lambda link=link: self.listener.announce(link)  # type: ignore[misc]
-            link.on_burn = line.reach
-        for source in self.provision.sources:
-            if source.kind != SourceKind.COUNTED:
-                continue
-            feed = Feed(self.links[source.peer_kme_id], self._stream(source))
-            self._feeds.append(asyncio.create_task(feed.run()))
+        self._links.open(self._tls.dial_context(), settings.peer_timeout_s, lambda: self.settlement.idle, self.listener)
+        for source in self._fixed.values():
+            if source.kind == SourceKind.COUNTED:
+                self._feed(source)
         self.intakes.start()
         self._feeds.append(asyncio.create_task(self._ageing.run()))
         peer = await self._on_port(
@@ -200,7 +209,7 @@ class ReferenceKme:
         )
         where = f"[{host}]" if ":" in host else host
         push = ""
-        if self.intakes.pushed:
+        if self.intakes.doors:
             port = await self._on_port("push_port", settings.push_port, lambda port: self.intakes.listen(host, port))
             push = f"{where}:{port}"
         return Endpoints(f"https://{where}:{https}", f"{where}:{grpc}", f"{where}:{peer}", push)
@@ -221,10 +230,37 @@ class ReferenceKme:
         return bound
 
     def connect(self, peers: Mapping[str, str]) -> None:
-        """Where other KMEs can be dialled, host:port by KME ID; those without a link are left out."""
-        for kme_id, address in peers.items():
-            if kme_id in self._lines and address:
-                self._lines[kme_id].dial(address)
+        """Where other KMEs can be dialled, host:port by KME ID; dialled are those with a link, now or later."""
+        self._links.connect(peers)
+
+    def move(self, sources: Iterable[SourceAddress]) -> None:
+        """Sources that answer elsewhere, known by their source ID (those that wait: or module ID).
+
+        Raises:
+            ValueError: one of them is not known; none is moved.
+        """
+        moved = list(sources)
+        for source in moved:
+            if not self.pairings.waits(source) and (source.peer_kme_id, source.name) not in self._fixed:
+                raise ValueError(f"there is no source {source.source_id or source.module_id!r} to move")
+        for source in moved:
+            if self.pairings.waits(source):
+                self.pairings.move(source)
+            elif source.kind == SourceKind.COUNTED:
+                self._fixed[source.peer_kme_id, source.name] = source
+                self._feed(source)
+            else:
+                self.intakes.move(source.peer_kme_id, source)
+
+    def _feed(self, source: SourceAddress) -> None:
+        """Reads a source that both ends count alike, in place of an earlier one."""
+        older = self._counted.pop(source.peer_kme_id, None)
+        if older is not None:
+            older.cancel()
+            self._feeds.remove(older)
+        feed = Feed(self.links[source.peer_kme_id], self._stream(source))
+        self._counted[source.peer_kme_id] = task = asyncio.create_task(feed.run())
+        self._feeds.append(task)
 
     def provenance(self, key_id: bytes) -> list[BlockOrigin]:
         """Which blocks of which sources a key was cut from; empty = not known. Never key bytes."""
@@ -247,22 +283,7 @@ class ReferenceKme:
             feed.cancel()
         await asyncio.gather(*self._feeds, return_exceptions=True)
         await self.intakes.stop()
-        for line in self._lines.values():
-            await line.stop()
+        await self._links.stop()
         await self.listener.stop()
         self.database.close()
         self._tally.close()
-
-
-def _links_of(sources: Sequence[SourceAddress]) -> dict[str, str]:
-    """The link to each other KME, by KME ID; raises ValueError where there is more than one."""
-    links: dict[str, str] = {}
-    for source in sources:
-        alone = source.kind == SourceKind.COUNTED and source.peer_kme_id in links
-        if alone or links.setdefault(source.peer_kme_id, source.link_id) != source.link_id:
-            raise ValueError(f"two links lead to KME {source.peer_kme_id}")
-    counted = {source.peer_kme_id for source in sources if source.kind == SourceKind.COUNTED}
-    for source in sources:
-        if source.peer_kme_id in counted and source.kind != SourceKind.COUNTED:
-            raise ValueError(f"link {source.link_id}: a source that both ends count alike has to be the only one")
-    return links

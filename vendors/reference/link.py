@@ -127,6 +127,12 @@ class Link:
         peers = self._end_of(1 - self.own, self.held) - self.granted
         return max(0, self._high_water - min(own, peers))
 
+    def fill_to(self, high_water: int) -> None:
+        """Another high-water mark, octets for each half."""
+        if high_water != self._high_water:
+            self._high_water = high_water
+            self._look_at_stock()
+
     def _look_at_stock(self) -> None:
         if self.lacking:
             if not self.wanted.is_set():

@@ -63,7 +63,7 @@ class PeerListener:
     def _opened(self, channel: Channel) -> None:
         link = self._links.get(channel.peer_id or "")
         if link is None:
-            _log.warning("a peer was turned away: its certificate names no KME with a link to this one")
+            _log.info("a peer was turned away: its certificate names no KME with a link to this one")
             channel.close()
             return
         self._open.add(channel)

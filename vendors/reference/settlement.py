@@ -88,7 +88,7 @@ class Settlement:
     """Makes allocated keys last, here and at the peers.
 
     Args:
-        links: of this KME.
+        links: of this KME; more may come.
         lines: to the other KMEs, by KME ID; may change at any time.
         provenance: where it is written down which octets became which key.
         traced: the links for which it is.
@@ -99,7 +99,7 @@ class Settlement:
         self,
         database: Database,
         copies: Copies,
-        links: Sequence[Link],
+        links: Collection[Link],
         lines: Mapping[str, PeerLine],
         *,
         provenance: Provenance,

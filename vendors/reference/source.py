@@ -49,6 +49,7 @@ class SourceAddress:
         source_id: the same at both ends; empty = the link ID.
         maker: of the module, for provenance.
         module_id: likewise.
+        peer_module_id: the module at the other end; empty = not known.
     """
 
     link_id: str
@@ -59,6 +60,7 @@ class SourceAddress:
     source_id: str = ""
     maker: str = ""
     module_id: str = ""
+    peer_module_id: str = ""
 
     @property
     def name(self) -> str:

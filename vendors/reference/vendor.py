@@ -9,7 +9,7 @@ from pathlib import Path
 import grpc
 
 from harness.sdk import ContractError, Vendor
-from qkd.vendor.v1.vendor_pb2 import ConnectKmeRequest, ProvisionKmeRequest, ProvisionKmeResponse
+from qkd.vendor.v1.vendor_pb2 import ConnectKmeRequest, KeySource, ProvisionKmeRequest, ProvisionKmeResponse
 
 from .intake.choice import Combining
 from .kme import Parts, Provision, ReferenceKme
@@ -74,8 +74,12 @@ class ReferenceVendor(Vendor):
         )
 
     async def connect_kme(self, request: ConnectKmeRequest) -> None:
-        """Tells a KME where its peers are."""
+        """Tells a KME where its peers are, and sources that have moved."""
         kme = self._kmes[request.instance_id]
+        try:
+            kme.move(_source(source) for source in request.moved_sources)
+        except ValueError as error:
+            raise ContractError(grpc.StatusCode.INVALID_ARGUMENT, "SOURCE_UNKNOWN", message=str(error)) from None
         kme.connect({peer.kme_id: peer.peer_address for peer in request.peers})
 
     async def release_kme(self, instance_id: str) -> None:
@@ -95,20 +99,23 @@ def _provision(request: ProvisionKmeRequest, settings: KmeSettings) -> Provision
     return Provision(
         Network(request.kme_id, {sae.sae_id: sae.kme_id for sae in request.saes}),
         KmeCredentials(credentials.certificate_pem, credentials.private_key_pem, credentials.trust_pem),
-        [
-            SourceAddress(
-                source.link_id,
-                source.address,
-                source.token,
-                source.peer_kme_id,
-                SourceKind(source.kind),
-                source.source_id,
-                source.maker,
-                source.module_id,
-            )
-            for source in request.key_sources
-        ],
+        [_source(source) for source in request.key_sources],
         settings,
         {policy.peer_kme_id: Combining(policy.combining) for policy in request.link_policies},
         tuple(request.monitors),
+        tuple(request.agents),
+        request.controlled_applications,
+    )
+
+
+def _source(source: KeySource) -> SourceAddress:
+    return SourceAddress(
+        source.link_id,
+        source.address,
+        source.token,
+        source.peer_kme_id,
+        SourceKind(source.kind),
+        source.source_id,
+        source.maker,
+        source.module_id,
     )

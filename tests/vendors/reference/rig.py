@@ -138,6 +138,7 @@ class Rig:
     blocks: int
     parts: Parts
     clock: Clock
+    controlled: bool = False
     kmes: dict[str, ReferenceKme] = field(default_factory=dict)
     endpoints: dict[str, Endpoints] = field(default_factory=dict)
     _sessions: dict[str, aiohttp.ClientSession] = field(default_factory=dict)
@@ -153,6 +154,8 @@ class Rig:
             KmeCredentials(issued.certificate_pem, issued.private_key_pem, AUTHORITY.certificate_pem),
             [SourceAddress("--".join(sorted((kme_id, peer))), "", "", peer) for peer in others],
             settings or self.settings,
+            agents=("agent",),
+            controlled=self.controlled,
         )
         return ReferenceKme(provision, folder, self.parts, self.clock)
 
@@ -201,12 +204,13 @@ async def raised(
     parts: Parts | None = None,
     clock: Clock | None = None,
     start: Sequence[str] | None = None,
+    controlled: bool = False,
 ) -> AsyncIterator[Rig]:
     """The KMEs of the network, connected and in stock."""
     saes = saes or SAES
     stream = planted_stream(blocks)
     parts = Parts(stream=stream) if parts is None else parts
-    rig = Rig(state, saes, settings or KmeSettings(), blocks, parts, clock or Clock())
+    rig = Rig(state, saes, settings or KmeSettings(), blocks, parts, clock or Clock(), controlled)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(rig.close)
         for kme_id in sorted(set(saes.values())) if start is None else start:

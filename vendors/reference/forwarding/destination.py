@@ -68,7 +68,12 @@ class Destination:
         if not await self._taken(block):
             return None
         back = [*reversed(arriving.passed[0])]
-        return Confirmation(block_id=share.block_id, destination_kme_id=self._kme_id, hops=back)
+        return Confirmation(
+            block_id=share.block_id,
+            destination_kme_id=self._kme_id,
+            hops=back,
+            relays=block.relays if share.virtual_link_id else (),
+        )
 
     def close(self) -> None:
         """Forgets what is not complete."""

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 
 from qkd.node.v1.hop_pb2 import Confirmation, Share
@@ -27,8 +28,10 @@ Paths = tuple[tuple[str, ...], ...]
 class Origin:
     """Makes the blocks of one relation.
 
-    At most `window` blocks are under way or wait to be read. After a loss or a refusal there is a pause, twice
-    as long after the next one; a confirmation or new routes end it.
+    At most `window` blocks are under way or wait to be read: one at first, more with every confirmation, half as
+    many after a loss (additive increase, multiplicative decrease: D.-M. Chiu and R. Jain, 1989), so that relations
+    that share a scarce hop do not burn each other's keys. After a loss or a refusal there is a pause, too, twice as
+    long after the next one; a confirmation or new routes end it.
 
     Args:
         kme_id: of this site.
@@ -54,16 +57,23 @@ class Origin:
         self._entropy = entropy
         self._settings = settings
         self._paths: Paths = ()
+        self._virtual_link_id = ""
         self._under_way: set[asyncio.Task[None]] = set()
         self._unconfirmed: dict[bytes, tuple[str, asyncio.Future[None]]] = {}
+        self._relays: dict[bytes, tuple[str, ...]] = {}  # of confirmed blocks on virtual links
         self._maker: asyncio.Task[None] | None = None
         self._pause_s = 0.0
         self._pauses = growing(settings.first_pause_s, settings.longest_pause_s)
+        self._window = 1.0
 
-    async def use(self, paths: Paths) -> None:
-        """From now on these paths. Blocks that are under way on others are given up."""
-        if paths != self._paths:
-            self._paths = paths
+    async def use(self, paths: Paths, virtual_link_id: str = "") -> None:
+        """From now on these paths. Blocks that are under way on others are given up.
+
+        Args:
+            virtual_link_id: when it is set, the path is the first hop of that link, alone.
+        """
+        if (paths, virtual_link_id) != (self._paths, self._virtual_link_id):
+            self._paths, self._virtual_link_id = paths, virtual_link_id
             await self.close()
             self._end_pause()
             self._maker = asyncio.create_task(self._make())
@@ -81,6 +91,8 @@ class Origin:
         first_hop, waiting = self._unconfirmed.get(confirmation.block_id, ("", None))
         if waiting is None or waiting.done() or first_hop != came_from:
             return False
+        if self._virtual_link_id:
+            self._relays[confirmation.block_id] = tuple(confirmation.relays)
         waiting.set_result(None)
         return True
 
@@ -96,7 +108,7 @@ class Origin:
             task.add_done_callback(self._ended)
 
     def _wanted(self) -> bool:
-        room = len(self._under_way) + len(self._outlet) < self._settings.window
+        room = len(self._under_way) + len(self._outlet) < self._window
         return room and self._outlet.read and bool(self._paths)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
@@ -148,6 +160,7 @@ class Origin:
                         passed=[self._kme_id],
                         number=number,
                         shares=len(paths),
+                        virtual_link_id=self._virtual_link_id,
                     )
                     neighbour, key = keys.pop(0)
                     await neighbour.post(key, kind, share)
@@ -159,16 +172,20 @@ class Origin:
             self._relation.lost += 1
             raise
         else:
+            block = replace(block, relays=self._relays.get(block.block_id, block.relays))
             self._relation.carried(block)
             self._outlet.add(block)
             self._end_pause()
+            self._window = min(self._window + 1 / self._window, float(self._settings.window))
         finally:
             del self._unconfirmed[block.block_id]
+            self._relays.pop(block.block_id, None)
 
     # -- pace ---------------------------------------------------------------------------------------
 
     def _slow_down(self) -> None:
         self._pause_s = next(self._pauses)
+        self._window = max(1.0, self._window / 2)
 
     def _end_pause(self) -> None:
         self._pause_s = 0.0

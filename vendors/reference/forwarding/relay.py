@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from google.protobuf.message import DecodeError
 
@@ -19,6 +19,7 @@ from .origin import Origin, Paths
 from .outlet import Outlet, Relation
 from .seal import TamperedError, unseal
 from .settings import ForwardingSettings
+from .virtual import VirtualLink, check_links
 
 _log = logging.getLogger(__name__)
 _MOST_RELATIONS = 4096
@@ -66,6 +67,7 @@ class Relay:
         self._settings = settings
         self._now = now
         self._routes: dict[str, Paths] = {}
+        self._virtual_links: dict[str, VirtualLink] = {}
         self._outlets: dict[str, Outlet] = {}
         self._origins: dict[str, Origin] = {}
         self._destinations: dict[str, Destination] = {}
@@ -95,8 +97,30 @@ class Relay:
         for destination, paths in routes.items():
             self._check_route(destination, paths)
         self._routes = dict(routes)
+        await self._use_ways()
+
+    async def set_virtual_links(self, links: Iterable[VirtualLink]) -> None:
+        """The virtual links that end at or pass this node, all at once.
+
+        Raises:
+            ValueError: a link makes no sense here. Nothing changes.
+        """
+        self._virtual_links = check_links(links, self.kme_id, self.neighbours)
+        await self._use_ways()
+
+    async def _use_ways(self) -> None:
         for peer, origin in self._origins.items():
-            await origin.use(self._routes.get(peer, ()))
+            await origin.use(*self._way(peer))
+
+    def _way(self, peer: str) -> tuple[Paths, str]:
+        """How to get to a KME: paths, or the first hop of a virtual link and its ID; no path = there is no way."""
+        if self._routes.get(peer):
+            return self._routes[peer], ""
+        links = [link for link in self._virtual_links.values() if link.is_end and link.far == peer]
+        if not links:
+            return (), ""
+        link = min(links, key=lambda one: one.link_id)
+        return ((link.first_hop,),), link.link_id
 
     def _check_route(self, destination: str, paths: Paths) -> None:
         for path in paths:
@@ -135,7 +159,7 @@ class Relay:
                 settings=self._settings,
             )
             self._origins[peer] = origin
-            await origin.use(self._routes.get(peer, ()))
+            await origin.use(*self._way(peer))
         else:
             self._destinations[peer] = self.destination_type(self.kme_id, relation, outlet, self._settings)
 
@@ -197,10 +221,12 @@ class Relay:
             raise ValueError("the share has not come along its path")
         if not payload or share.number >= share.shares:
             raise ValueError("the share is none")
-        if len(share.hops) > 1:
+        further = self._further(share, sender)
+        if further:
             onward = Share()
             onward.CopyFrom(share)
-            del onward.hops[0]
+            onward.ClearField("hops")
+            onward.hops.extend(further)
             onward.passed.append(self.kme_id)
             await self._next_hop(onward.hops[0]).send(onward, payload)
             return
@@ -210,6 +236,20 @@ class Relay:
         confirmation = await self._destinations[share.origin_kme_id].add(share, payload)
         if confirmation is not None:
             await self._next_hop(confirmation.hops[0]).send(confirmation, b"")
+
+    def _further(self, share: Share, sender: Neighbour) -> list[str]:
+        """The hops that a share has to go from here; none = it is at its destination. Raises `ValueError`."""
+        if not share.virtual_link_id:
+            return list(share.hops[1:])
+        link = self._virtual_links.get(share.virtual_link_id)
+        if link is None:
+            raise ValueError("there is no such virtual link here")
+        onward = link.onward(sender.kme_id)
+        if len(share.hops) > 1 or share.shares > 1 or onward in share.passed:
+            raise ValueError("the share has not come along its virtual link")
+        if not onward and link.far != share.origin_kme_id:
+            raise ValueError("the share was not made at the far end of its virtual link")
+        return [onward] if onward else []
 
     async def _confirmation(self, confirmation: Confirmation, payload: bytes, sender: Neighbour) -> None:
         """Takes a confirmation or passes it on; raises as `_share`."""

@@ -12,6 +12,7 @@ from qkd.node.v1 import forwarding_pb2 as wire
 from qkd.node.v1.forwarding_pb2_grpc import ForwardingServiceServicer
 
 from .relay import Relay
+from .virtual import VirtualLink
 
 
 class ForwardingServicer(ForwardingServiceServicer):
@@ -30,6 +31,19 @@ class ForwardingServicer(ForwardingServiceServicer):
         except ValueError as error:
             raise _invalid("ROUTE_INVALID", str(error)) from None
         return wire.SetRoutesResponse()
+
+    async def SetVirtualLinks(
+        self, request: wire.SetVirtualLinksRequest, context: object
+    ) -> wire.SetVirtualLinksResponse:
+        """All virtual links, or INVALID_ARGUMENT / LINK_INVALID and nothing has changed."""
+        links = [
+            VirtualLink(one.link_id, one.previous_kme_id, one.next_kme_id, one.far_kme_id) for one in request.links
+        ]
+        try:
+            await self._relay.set_virtual_links(links)
+        except ValueError as error:
+            raise _invalid("LINK_INVALID", str(error)) from None
+        return wire.SetVirtualLinksResponse()
 
     async def GetForwarding(self, request: wire.GetForwardingRequest, context: object) -> wire.GetForwardingResponse:
         """What was done and spent since the module was raised."""

@@ -68,12 +68,18 @@ def choose(
     return Composition(tuple(shelf.strand(octets) for shelf in ready))
 
 
-def breach(combining: Combining, sources: Collection[str], composition: Composition) -> str:
-    """Why the policy of the link does not allow a block to be made like this; empty = it does."""
+def breach(
+    combining: Combining, sources: Collection[str], composition: Composition, retired: Collection[str] = ()
+) -> str:
+    """Why the policy of the link does not allow a block to be made like this; empty = it does.
+
+    Args:
+        sources: of the link; those that are `retired` may be used up, and need not be.
+    """
     used = [strand.source_id for strand in composition.strands]
     if not used or len(set(used)) < len(used) or not set(used) <= set(sources):
         return "its sources are not those of the link"
-    if combining == Combining.ALL and len(used) < len(sources):
+    if combining == Combining.ALL and not set(sources) - set(retired) <= set(used):
         return "the policy of the link asks for every source"
     if combining not in {Combining.ALL, Combining.ALL_ELSE_REMAINING} and len(used) > 1:
         return "the policy of the link asks for one source"

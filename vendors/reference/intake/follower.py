@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 
 from qkd.reference.v1.kme_peer_pb2 import (
+    Ask,
     Drop,
     Fetch,
     HeldPart,
@@ -39,7 +40,7 @@ class Follower:
         self._send: Send | None = None
         self._new: dict[str, list[Part]] = {}
         self._fetchers: dict[str, Callable[[Sequence[bytes]], None]] = {}
-        self._droppers: list[Callable[[Sequence[PartName]], None]] = []
+        self._droppers: dict[str, Callable[[Sequence[PartName]], None]] = {}
         intake.on_parts = self._came
         intake.on_reading = self._tell
 
@@ -48,7 +49,16 @@ class Follower:
     ) -> None:
         """A source has to be asked for the blocks that the leader names (`fetch`), or has given up (`forget`)."""
         self._fetchers[source_id] = fetch
-        self._droppers.append(forget)
+        self._droppers[source_id] = forget
+
+    def joined(self, source_id: str) -> None:
+        """The link has another source."""
+        self._tell(source_id, self._intake.parts.waiting[source_id].values())
+
+    def left(self, source_id: str) -> None:
+        """A source is retired: it is asked for nothing more."""
+        self._fetchers.pop(source_id, None)
+        self._droppers.pop(source_id, None)
 
     def opened(self, send: Send) -> None:
         """The leader has dialled: it is told everything."""
@@ -79,6 +89,8 @@ class Follower:
             self._drop(message.drop)
         elif message.HasField("fetch") and message.fetch.link_id == link_id:
             self._fetch(message.fetch)
+        elif message.HasField("ask") and message.ask.link_id == link_id:
+            self._asked(message.ask)
 
     # -- what is here --------------------------------------------------------------------------------
 
@@ -157,9 +169,13 @@ class Follower:
 
     def _drop(self, drop: Drop) -> None:
         names = [PartName(name.source_id, name.block_id, name.piece) for name in drop.parts]
-        for forget in self._droppers:
+        for forget in self._droppers.values():
             forget(names)
         self._intake.drop(names)
+
+    def _asked(self, ask: Ask) -> None:
+        if ask.source_id in self._intake.sources:
+            self.joined(ask.source_id)
 
     def _fetch(self, fetch: Fetch) -> None:
         fetcher = self._fetchers.get(fetch.source_id)

@@ -11,7 +11,7 @@ from vendors.reference.clock import Clock
 from vendors.reference.database import Database
 from vendors.reference.link import Link, SourceError
 from vendors.reference.settings import KmeSettings
-from vendors.reference.source import SourceAddress
+from vendors.reference.source import SourceAddress, SourceKind
 from vendors.reference.vault import Vault
 
 from .choice import Combining, breach
@@ -36,6 +36,7 @@ class SourceState:
         heard: when something last came, or could not be expected; `Clock.steady`.
         silent: nothing has come for longer than `combining_patience_s`.
         left_out: the last block of the link was made without it, where the policy wants it.
+        retired: since when it gives no more to this link, `Clock.steady`; None = it does.
     """
 
     address: SourceAddress
@@ -43,6 +44,7 @@ class SourceState:
     heard: float
     silent: bool = False
     left_out: bool = False
+    retired: float | None = None
 
 
 class Intake:
@@ -87,6 +89,35 @@ class Intake:
             self._look_at(source_id)
 
     @property
+    def retired(self) -> list[str]:
+        """Sources that give no more."""
+        return [source_id for source_id, source in self.sources.items() if source.retired is not None]
+
+    @property
+    def strict(self) -> bool:
+        """Whether the policy of the link wants a strand of every source: what is left of retired ones is of no use."""
+        return self.combining in {Combining.ALL, Combining.ALL_ELSE_REMAINING}
+
+    # -- sources come and go -------------------------------------------------------------------------
+
+    def open(self, source: SourceAddress) -> None:
+        """A source feeds the link from now on, or again."""
+        self.parts.open(source)
+        state = self.sources.get(source.name)
+        if state is None:
+            self.sources[source.name] = SourceState(source, asyncio.Event(), self.clock.steady())
+        else:
+            state.address, state.retired, state.heard = source, None, self.clock.steady()
+        self._look_at(source.name)
+
+    def retire(self, source_id: str) -> None:
+        """A source gives no more. What both ends have of it still goes into the link, if its policy allows that."""
+        state = self.sources[source_id]
+        state.retired = self.clock.steady()
+        state.left_out = False
+        self._look_at(source_id)
+
+    @property
     def block_octets(self) -> int:
         """Length of the link's blocks."""
         return self.link.block_octets or self.settings.link_block_octets
@@ -97,9 +128,11 @@ class Intake:
         """Stores blocks of a source; when this returns the source may destroy its own.
 
         Raises:
-            ValueError: a block is malformed; none of them is stored.
+            ValueError: a block is malformed, or the source is retired; none of them is stored.
             sqlite3.Error: the store fails; none of them is stored.
         """
+        if self.sources[source_id].retired is not None:
+            raise ValueError(f"source {source_id} gives no more to link {self.link.link_id}")
         new = self.parts.put(source_id, blocks)
         if new and not self.leads:  # the leader hears a source when both ends have its parts
             self.hear(source_id)
@@ -109,12 +142,18 @@ class Intake:
 
     def room(self, source_id: str) -> int:
         """Octets that the source may still put before it is held back."""
-        return max(0, self.settings.pending_octets - self.parts.pending[source_id])
+        return max(0, self._most_pending(source_id) - self.parts.pending[source_id])
+
+    def _most_pending(self, source_id: str) -> int:
+        """Of a relay no more than the link is to hold: what it carries costs keys of every hop."""
+        relayed = self.sources[source_id].address.kind == SourceKind.RELAY
+        return (relayed and self.settings.relayed_high_water_octets) or self.settings.pending_octets
 
     def _look_at(self, source_id: str) -> None:
         """Has the source read, or held back, by what waits of it."""
         wanted = self.sources[source_id].wanted
-        reading = self.parts.pending[source_id] < max(self.settings.pending_octets, self.block_octets)
+        room = self.parts.pending[source_id] < max(self._most_pending(source_id), self.block_octets)
+        reading = room and self.sources[source_id].retired is None
         if reading != wanted.is_set():
             if reading:
                 wanted.set()
@@ -135,7 +174,7 @@ class Intake:
             sqlite3.Error: the store fails.
         """
         for composition in compositions:
-            why = breach(self.combining, self.sources, composition)
+            why = breach(self.combining, self.sources, composition, self.retired)
             if why:
                 raise PolicyError(why)
             if any(strand.octets != block_octets for strand in composition.strands):
@@ -158,7 +197,7 @@ class Intake:
             return
         used = {strand.source_id for strand in composition.strands}
         for source_id, source in self.sources.items():
-            left_out = source_id not in used
+            left_out = source_id not in used and source.retired is None
             if left_out != source.left_out:
                 source.left_out = left_out
                 _log.warning(

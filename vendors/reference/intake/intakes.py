@@ -21,7 +21,7 @@ from .follower import Follower
 from .intake import Intake
 from .leader import Leader
 from .pull014 import Master014, Slave014
-from .push import PushListener
+from .push import Door, PushListener
 from .reader import Reader
 from .streams import ModuleReader, RelayReader
 
@@ -48,16 +48,18 @@ class Intakes:
 
     Args:
         links: by the KME ID of the other end.
-        sources: all sources of the KME.
+        sources: all sources of the KME that lead to a peer.
+        waiting: those that lead to nobody until they are paired.
         combining: policies by the KME ID of the other end; ANY for the others.
         context: makes the TLS context towards modules that serve ETSI GS QKD 014.
 
     Attributes:
         leaders: of the links that this end leads, by the KME ID of the other end.
         followers: of the others.
+        doors: of modules that push, by the name that they say.
 
     Raises:
-        ValueError: the sources of a link have not each a name of their own.
+        ValueError: the sources of a link, or modules that push, have not each a name of their own.
     """
 
     def __init__(
@@ -71,12 +73,19 @@ class Intakes:
         sources: Sequence[SourceAddress],
         combining: Mapping[str, Combining],
         context: Callable[[], ssl.SSLContext],
+        waiting: Sequence[SourceAddress] = (),
     ) -> None:
+        self._database = database
+        self._vault = vault
         self._settings = settings
         self._clock = clock
+        self._combining = combining
         self._context = context
-        self._tasks: list[asyncio.Task[None]] = []
+        self._readers: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._ended: set[asyncio.Task[None]] = set()
+        self._ticker: asyncio.Task[None] | None = None
         self._push: PushListener | None = None
+        self.doors: dict[str, Door] = {}
         self.intakes: dict[str, Intake] = {}
         self.leaders: dict[str, Leader] = {}
         self.followers: dict[str, Follower] = {}
@@ -85,33 +94,97 @@ class Intakes:
             if len({source.name for source in feeding}) < len(feeding):
                 raise ValueError(f"the sources of link {link.link_id} need a source_id each")
             if feeding:
-                policy = combining.get(kme_id, Combining.ANY)
-                intake = Intake(database, vault, clock, settings, link=link, sources=feeding, combining=policy)
-                self.intakes[kme_id] = intake
-                if intake.leads:
-                    self.leaders[kme_id] = Leader(intake)
-                else:
-                    self.followers[kme_id] = Follower(intake)
+                intake = self.add(kme_id, link, feeding)
+                for source in feeding:
+                    if source.kind == SourceKind.TCP_PUSH:
+                        self._door(source.name, source).lead(intake, source.name)
+        for source in waiting:
+            if source.kind == SourceKind.TCP_PUSH:
+                self._door(source.source_id or source.module_id, source)
 
-    @property
-    def pushed(self) -> dict[str, Intake]:
-        """The intakes of sources that push, by source ID."""
-        return {
-            source_id: intake
-            for intake in self.intakes.values()
-            for source_id, source in intake.sources.items()
-            if source.address.kind == SourceKind.TCP_PUSH
-        }
+    def _door(self, name: str, source: SourceAddress) -> Door:
+        if name in self.doors:
+            raise ValueError(f"two modules that push have the name {name}")
+        door = self.doors[name] = Door(source.token)
+        return door
+
+    def add(self, kme_id: str, link: Link, sources: Sequence[SourceAddress] = ()) -> Intake:
+        """The intake of one more link."""
+        intake = Intake(
+            self._database,
+            self._vault,
+            self._clock,
+            self._settings,
+            link=link,
+            sources=sources,
+            combining=self._combining.get(kme_id, Combining.ANY),
+        )
+        self.intakes[kme_id] = intake
+        if intake.leads:
+            self.leaders[kme_id] = Leader(intake)
+        else:
+            self.followers[kme_id] = Follower(intake)
+        return intake
+
+    # -- sources come and go -------------------------------------------------------------------------
+
+    def pair(self, kme_id: str, source: SourceAddress, door: str = "") -> None:
+        """A source feeds the link to a KME from now on; `door` is the name that a module which pushes says."""
+        intake = self.intakes[kme_id]
+        intake.open(source)
+        role = self.leaders.get(kme_id) or self.followers[kme_id]
+        role.joined(source.name)
+        if source.kind == SourceKind.TCP_PUSH:
+            self.doors[door].token = source.token
+            self.doors[door].lead(intake, source.name)
+        if self._ticker is not None:
+            self._read(kme_id, intake, source)
+
+    def unpair(self, kme_id: str, source_id: str, door: str = "") -> None:
+        """A source gives no more to that link."""
+        self._end(kme_id, source_id)
+        intake = self.intakes[kme_id]
+        intake.retire(source_id)
+        if door in self.doors and self.doors[door].intake is intake:
+            self.doors[door].lead(None)
+        (self.leaders.get(kme_id) or self.followers[kme_id]).left(source_id)
+
+    def move(self, kme_id: str, source: SourceAddress) -> None:
+        """A source answers elsewhere; nothing happens when it does not."""
+        intake = self.intakes[kme_id]
+        state = intake.sources[source.name]
+        if state.address == source:
+            return
+        state.address = source
+        if source.name in self.doors:
+            self.doors[source.name].token = source.token
+        if self._end(kme_id, source.name):
+            self._read(kme_id, intake, source)
+
+    # -- reading -------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Begins to read."""
+        self._ticker = asyncio.create_task(self._tick())
         for kme_id, intake in self.intakes.items():
             for source in intake.sources.values():
-                reader = self._reader(kme_id, intake, source.address)
-                if reader is not None:
-                    self._tasks.append(asyncio.create_task(reader.run()))
-        if self.intakes:
-            self._tasks.append(asyncio.create_task(self._tick()))
+                if source.retired is None:
+                    self._read(kme_id, intake, source.address)
+
+    def _end(self, kme_id: str, source_id: str) -> bool:
+        """Ends the reader of a source; says whether there was one."""
+        reader = self._readers.pop((kme_id, source_id), None)
+        if reader is None:
+            return False
+        reader.cancel()
+        self._ended.add(reader)
+        reader.add_done_callback(self._ended.discard)
+        return True
+
+    def _read(self, kme_id: str, intake: Intake, source: SourceAddress) -> None:
+        reader = self._reader(kme_id, intake, source)
+        if reader is not None:
+            self._readers[kme_id, source.name] = asyncio.create_task(reader.run())
 
     async def listen(self, host: str, port: int) -> int:
         """Listens for modules that push; says on which port.
@@ -119,7 +192,7 @@ class Intakes:
         Raises:
             OSError: the port is taken.
         """
-        self._push = PushListener(self.pushed)
+        self._push = PushListener(self.doors)
         return await self._push.start(host, port)
 
     def _reader(self, kme_id: str, intake: Intake, source: SourceAddress) -> Reader | None:
@@ -159,9 +232,10 @@ class Intakes:
 
     async def stop(self) -> None:
         """Reads no more."""
-        for task in self._tasks:
+        tasks = {*self._readers.values(), *self._ended, *([self._ticker] if self._ticker else [])}
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._push is not None:
             await self._push.stop()
 

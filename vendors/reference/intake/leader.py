@@ -7,7 +7,7 @@ import logging
 import sqlite3
 from collections.abc import Callable, Sequence
 
-from qkd.reference.v1.kme_peer_pb2 import Drop, Fetch, Holding, Offer, OfferResult, PeerMessage, Skip
+from qkd.reference.v1.kme_peer_pb2 import Ask, Drop, Fetch, Holding, Offer, OfferResult, PeerMessage, Skip
 from qkd.reference.v1.kme_peer_pb2 import PartName as WireName
 from vendors.reference.link import SourceError
 from vendors.reference.source import SourceKind
@@ -40,8 +40,29 @@ class Leader:
         self._not_before = float("-inf")
         self._ticked = intake.clock.steady()
         intake.on_parts = self._came
-        intake.on_reading = lambda source_id: self._shared[source_id].restart()
+        intake.on_reading = self._reading
         intake.link.on_wanted = self.hurry
+
+    # -- sources come and go -------------------------------------------------------------------------
+
+    def joined(self, source_id: str) -> None:
+        """The link has another source, or one that was retired is back."""
+        if source_id in self._shared:
+            self._shared[source_id].restart()
+            return
+        shared = self._shared[source_id] = Shared(source_id, self._intake)
+        shared.connected()
+        if self._send is not None:
+            self._send(PeerMessage(ask=Ask(link_id=self._link_id, source_id=source_id)))
+
+    def left(self, source_id: str) -> None:
+        """A source is retired."""
+        self.hurry()
+
+    def _reading(self, source_id: str) -> None:
+        shared = self._shared.get(source_id)
+        if shared is not None:
+            shared.restart()
 
     # -- the connection ------------------------------------------------------------------------------
 
@@ -91,7 +112,8 @@ class Leader:
         self.hurry()
 
     def _fetch(self, source_id: str, block_ids: Sequence[bytes]) -> None:
-        pulled = self._intake.sources[source_id].address.kind == SourceKind.ETSI014
+        source = self._intake.sources[source_id]
+        pulled = source.address.kind == SourceKind.ETSI014 and source.retired is None
         if pulled and block_ids and self._send is not None and self._shared[source_id].told:
             fetch = Fetch(link_id=self._intake.link.link_id, source_id=source_id, block_ids=dict.fromkeys(block_ids))
             self._send(PeerMessage(fetch=fetch))
@@ -120,10 +142,19 @@ class Leader:
             expected = self._agreed and self._intake.sources[source_id].wanted.is_set() and shared.reading
             self._intake.look_for_silence(source_id, shared.octets, expected=expected)
             if self._agreed:
-                overdue += shared.overdue()
+                overdue += shared.overdue() or self._useless(source_id)
         if overdue:
             self._drop(overdue)
         self._advance()
+
+    def _useless(self, source_id: str) -> list[PartName]:
+        """What is left of a retired source where the policy wants a strand of every source."""
+        intake = self._intake
+        retired = intake.sources[source_id].retired
+        if not intake.strict or retired is None:
+            return []
+        late = intake.clock.steady() - retired > intake.settings.part_patience_s
+        return list(intake.parts.waiting[source_id]) if late else []
 
     # -- what becomes of it --------------------------------------------------------------------------
 
@@ -141,7 +172,8 @@ class Leader:
         if intake.clock.steady() < self._not_before:
             return
         octets = intake.block_octets
-        shelves = {source_id: shared.shelf() for source_id, shared in self._shared.items()}
+        unused = intake.retired if intake.strict else ()
+        shelves = {source_id: shared.shelf() for source_id, shared in self._shared.items() if source_id not in unused}
         silent = [source_id for source_id, source in intake.sources.items() if source.silent]
         blocks: list[Composition] = []
         wanted = min(BLOCKS_AT_A_TIME, max(1, 2 * intake.link.lacking // octets))

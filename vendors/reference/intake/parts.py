@@ -105,9 +105,10 @@ class PartStore:
         self.waiting: dict[str, dict[PartName, Part]] = {}
         self.pending: dict[str, int] = {}
         for source in sources:
-            self._open(source)
+            self.open(source)
 
-    def _open(self, source: SourceAddress) -> None:
+    def open(self, source: SourceAddress) -> None:
+        """A source that feeds the link from now on, with what an earlier life of the store has left of it."""
         with self._database.transaction():
             self._database.write(
                 "INSERT INTO source (link, source_id, maker, module_id) VALUES (?, ?, ?, ?) "
@@ -117,6 +118,8 @@ class PartStore:
         rows = self._database.read(
             "SELECT number FROM source WHERE link = ? AND source_id = ?", self._link, source.name
         )
+        if source.name in self._numbers:
+            return
         number = self._numbers[source.name] = cast(int, rows[0][0])
         rows = self._database.read(
             "SELECT number, block_id, piece, octets, used FROM part WHERE source = ? AND gone IS NULL ORDER BY number",
@@ -132,7 +135,7 @@ class PartStore:
     # -- in ------------------------------------------------------------------------------------------
 
     def put(self, source_id: str, blocks: Iterable[NewBlock]) -> list[Part]:
-        """Stores blocks; says which parts are new. Those that were here before are passed over.
+        """Stores blocks; says which parts are new. Those that were here before, from whatever source, are passed over.
 
         Raises:
             ValueError: a block is empty, or its ID has not 16 octets.
@@ -144,6 +147,8 @@ class PartStore:
             for block in blocks:
                 if len(block.block_id) != BLOCK_ID_OCTETS or not block.octets:
                     raise ValueError(f"source {source_id}: a block has 16 octets of ID, and at least one of its own")
+                if self._came_before(source, block.block_id):
+                    continue
                 for piece, start in enumerate(range(0, len(block.octets), PIECE_OCTETS)):
                     octets = block.octets[start : start + PIECE_OCTETS]
                     part = self._insert(source, PartName(source_id, block.block_id, piece), octets, block)
@@ -153,6 +158,18 @@ class PartStore:
         waiting.update((part.name, part) for part in new)
         self.pending[source_id] += sum(part.octets for part in new)
         return new
+
+    def _came_before(self, source: int, block_id: bytes) -> bool:
+        """Whether the module has given this block under another source ID: before it was paired anew, say."""
+        return bool(
+            self._database.read(
+                "SELECT 1 FROM part JOIN source AS other ON other.number = part.source "
+                "JOIN source AS this ON this.number = ? AND this.module_id = other.module_id AND this.module_id <> '' "
+                "WHERE block_id = ? AND other.number <> this.number",
+                source,
+                block_id,
+            )
+        )
 
     def _insert(self, source: int, name: PartName, octets: bytes, block: NewBlock) -> Part | None:
         row = (source, name.block_id, name.piece, len(octets), self._seal(name, 0, octets), block.time_s)

@@ -7,13 +7,14 @@ import hmac
 import logging
 import sqlite3
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from google.protobuf.message import DecodeError
 
 from harness.sdk import check_message
 from qkd.device.v1.push_pb2 import PushAck, PushFrame, PushWelcome
 
-from .intake import Intake, SourceState
+from .intake import Intake
 from .parts import NewBlock
 
 _log = logging.getLogger(__name__)
@@ -21,19 +22,48 @@ _LENGTH = 4
 _LONGEST = 1 << 20
 _HEADROOM = 1024  # of a frame around its block
 _HELLO_S = 5.0
+_UNPAIRED_S = 5.0
+
+
+@dataclass(slots=True)
+class Door:
+    """Where the blocks of one module that pushes go.
+
+    Attributes:
+        token: what the module has to show.
+        source_id: in `intake`.
+        intake: of the link that it feeds now; None = it is in no pairing.
+        opened: set while there is one.
+        writer: the connection of the module.
+    """
+
+    token: str = field(repr=False)
+    source_id: str = ""
+    intake: Intake | None = None
+    opened: asyncio.Event = field(default_factory=asyncio.Event)
+    writer: asyncio.StreamWriter | None = None
+
+    def lead(self, intake: Intake | None, source_id: str = "") -> None:
+        """Its blocks go here from now on, in a new connection."""
+        if self.writer is not None and self.intake is not None:
+            self.writer.transport.abort()
+        self.intake, self.source_id = intake, source_id
+        if intake is None:
+            self.opened.clear()
+        else:
+            self.opened.set()
 
 
 class PushListener:
     """One port for all modules that push to one KME; the source ID in their first frame says who they are.
 
     Args:
-        intakes: by the ID of each source that pushes.
+        doors: by the name that each module says.
     """
 
-    def __init__(self, intakes: Mapping[str, Intake]) -> None:
-        self._intakes = intakes
+    def __init__(self, doors: Mapping[str, Door]) -> None:
+        self._doors = doors
         self._server: asyncio.Server | None = None
-        self._open: dict[str, asyncio.StreamWriter] = {}
         self._calls: set[asyncio.Task[None]] = set()
 
     async def start(self, host: str, port: int) -> int:
@@ -60,9 +90,9 @@ class PushListener:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            source_id = await self._greet(reader)
-            if source_id is not None:
-                await self._take(source_id, reader, writer)
+            door = await self._greet(reader)
+            if door is not None:
+                await self._take(door, reader, writer)
         except (asyncio.IncompleteReadError, OSError, TimeoutError):
             pass  # it will dial again
         except (DecodeError, ValueError) as error:
@@ -72,32 +102,31 @@ class PushListener:
         finally:
             writer.transport.abort()
 
-    async def _greet(self, reader: asyncio.StreamReader) -> str | None:
-        """The source that a connection speaks for; None = it could not show its token."""
+    async def _greet(self, reader: asyncio.StreamReader) -> Door | None:
+        """Whom a connection speaks for; None = it could not show its token."""
         async with asyncio.timeout(_HELLO_S):
             hello = (await _read(reader)).hello
-        state = self._state(hello.source_id)
-        token = state.address.token if state else ""
+        door = self._doors.get(hello.source_id)
+        token = door.token if door else ""
         if not token or not hmac.compare_digest(hello.token.encode(), token.encode()):
             _log.warning("a connection to the push port was turned away")
             return None
-        return hello.source_id
+        return door
 
-    def _state(self, source_id: str) -> SourceState | None:
-        intake = self._intakes.get(source_id)
-        return intake.sources[source_id] if intake else None
-
-    async def _take(self, source_id: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _take(self, door: Door, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Blocks come in; those that were not acknowledged come again, and the store knows them."""
-        intake, state = self._intakes[source_id], self._intakes[source_id].sources[source_id]
-        older = self._open.get(source_id)
-        if older is not None:
-            older.transport.abort()
-        self._open[source_id] = writer
-        _write(writer, PushFrame(welcome=PushWelcome(first_sequence=0)))
+        if door.writer is not None:
+            door.writer.transport.abort()
+        door.writer = writer
         try:
+            async with asyncio.timeout(_UNPAIRED_S):  # a module in no pairing gets no welcome, and dials again
+                await door.opened.wait()
+            intake, source_id = door.intake, door.source_id
+            if intake is None or door.writer is not writer:
+                return
+            _write(writer, PushFrame(welcome=PushWelcome(first_sequence=0)))
             while True:
-                await state.wanted.wait()
+                await intake.sources[source_id].wanted.wait()
                 frame = await _read(reader)
                 if not frame.HasField("block") or check_message(frame):
                     raise ValueError("a frame is no block")
@@ -106,8 +135,8 @@ class PushListener:
                 _write(writer, PushFrame(ack=PushAck(next_sequence=block.sequence + 1)))
                 await writer.drain()
         finally:
-            if self._open.get(source_id) is writer:
-                del self._open[source_id]
+            if door.writer is writer:
+                door.writer = None
 
 
 async def _read(reader: asyncio.StreamReader) -> PushFrame:

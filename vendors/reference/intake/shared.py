@@ -33,9 +33,15 @@ class Shared:
 
     @property
     def octets(self) -> int:
-        """Not used octets of the parts that both ends have."""
-        waiting = self._intake.parts.waiting[self._source_id]
-        return sum(waiting[name].left for name in self._both if name in waiting)
+        """Not used octets of the parts that both ends have, counted up to a block: asked often, of many parts."""
+        waiting, enough = self._intake.parts.waiting[self._source_id], self._intake.block_octets
+        counted = 0
+        for name in self._both:
+            if name in waiting:
+                counted += waiting[name].left
+                if counted >= enough:
+                    break
+        return counted
 
     def shelf(self) -> Shelf:
         """What can be made into blocks."""

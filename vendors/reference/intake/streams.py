@@ -6,7 +6,10 @@ A stream that is held back is not read, and the flow control of gRPC holds the o
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
+
+import grpc
 
 from harness.sdk import bearer_metadata, loopback_channel
 from qkd.device.v1.module_pb2 import ReleaseKeyBlocksRequest, StreamKeyBlocksRequest
@@ -17,6 +20,7 @@ from qkd.node.v1.forwarding_pb2_grpc import ForwardingServiceStub
 from .parts import NewBlock
 from .reader import Reader
 
+_log = logging.getLogger(__name__)
 _RELAYED_AT_A_TIME = 4
 
 
@@ -36,6 +40,8 @@ class ModuleReader(Reader):
             try:
                 await self.state.wanted.wait()
                 async for block in stub.StreamKeyBlocks(StreamKeyBlocksRequest(first_sequence=0), metadata=metadata):
+                    if self.source.peer_module_id not in ("", block.peer_module_id):
+                        continue  # made with the peer that the module had before
                     self.intake.put(self.source.name, [NewBlock(block.block_id, block.octets, block.time_s)])
                     self.went_well()
                     release.until(block.sequence + 1)
@@ -60,9 +66,12 @@ class _Release:
 
     async def _tell(self) -> None:
         told = -1
-        while told != self._next:
-            told = self._next
-            await self._stub.ReleaseKeyBlocks(ReleaseKeyBlocksRequest(next_sequence=told), metadata=self._metadata)
+        try:
+            while told != self._next:
+                told = self._next
+                await self._stub.ReleaseKeyBlocks(ReleaseKeyBlocksRequest(next_sequence=told), metadata=self._metadata)
+        except grpc.aio.AioRpcError as error:  # the next one stands for it too
+            _log.debug("blocks are not released yet: %s", error.code().name)
 
     async def end(self) -> None:
         if self._task is not None:

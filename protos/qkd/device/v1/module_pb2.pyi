@@ -688,7 +688,8 @@ class WatchAlarmsResponse(_message.Message):
     time_s: _builtins.float
     severity: Global___Severity.ValueType
     code: _builtins.str
-    """For programs: "LOSS_OF_LIGHT", "QBER_HIGH", "EXCESS_NOISE_HIGH",
+    """For programs: "LOSS_OF_LIGHT", "LOSS_TOO_HIGH", "QBER_HIGH",
+    "VISIBILITY_LOW" (a protocol that judges by it), "EXCESS_NOISE_HIGH",
     "PEER_SILENT", "STORE_FULL", "TAMPERED", ...
     """
     text: _builtins.str

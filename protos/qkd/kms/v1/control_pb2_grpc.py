@@ -66,6 +66,9 @@ class KmsControlServiceServicer:
     def SetPairings(self, request, context):
         """Which sources lead to whom from now on, all at once. What a source has given
         before stays with the peer that it was made with.
+        INVALID_ARGUMENT and nothing changes: MODULE_UNKNOWN (no source waits under
+        that module_id), PAIRING_INVALID (a module in two pairings, unless it is the
+        forwarding module; a source_id twice to one peer; this KME itself as peer).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -81,15 +84,17 @@ class KmsControlServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetApplications(self, request, context):
-        """What each application has taken since it was set.
+        """What each application has taken since it was set, or since the KME was started
+        anew.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WatchRequests(self, request, context):
-        """SAEs that asked for keys and are no application yet: first those that wait,
-        then each as it asks. They are refused with 503 meanwhile.
+        """SAEs that asked for keys (or for the status, 014 5.2) and are no application
+        yet: first those that wait, then each once as it asks. They are refused with
+        503 meanwhile, and their status says that no key is stored.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -41,6 +41,9 @@ class KmsControlServiceStub:
     SetPairings: _grpc.UnaryUnaryMultiCallable[_control_pb2.SetPairingsRequest, _control_pb2.SetPairingsResponse]
     """Which sources lead to whom from now on, all at once. What a source has given
     before stays with the peer that it was made with.
+    INVALID_ARGUMENT and nothing changes: MODULE_UNKNOWN (no source waits under
+    that module_id), PAIRING_INVALID (a module in two pairings, unless it is the
+    forwarding module; a source_id twice to one peer; this KME itself as peer).
     """
     SetApplications: _grpc.UnaryUnaryMultiCallable[_control_pb2.SetApplicationsRequest, _control_pb2.SetApplicationsResponse]
     """Applications that may have keys, all at once. Only for a KME provisioned with
@@ -48,10 +51,13 @@ class KmsControlServiceStub:
     FAILED_PRECONDITION.
     """
     GetApplications: _grpc.UnaryUnaryMultiCallable[_control_pb2.GetApplicationsRequest, _control_pb2.GetApplicationsResponse]
-    """What each application has taken since it was set."""
+    """What each application has taken since it was set, or since the KME was started
+    anew.
+    """
     WatchRequests: _grpc.UnaryStreamMultiCallable[_control_pb2.WatchRequestsRequest, _control_pb2.WatchRequestsResponse]
-    """SAEs that asked for keys and are no application yet: first those that wait,
-    then each as it asks. They are refused with 503 meanwhile.
+    """SAEs that asked for keys (or for the status, 014 5.2) and are no application
+    yet: first those that wait, then each once as it asks. They are refused with
+    503 meanwhile, and their status says that no key is stored.
     """
 
 @_typing.type_check_only
@@ -64,6 +70,9 @@ class KmsControlServiceAsyncStub(KmsControlServiceStub):
     SetPairings: _aio.UnaryUnaryMultiCallable[_control_pb2.SetPairingsRequest, _control_pb2.SetPairingsResponse]  # type: ignore[assignment]
     """Which sources lead to whom from now on, all at once. What a source has given
     before stays with the peer that it was made with.
+    INVALID_ARGUMENT and nothing changes: MODULE_UNKNOWN (no source waits under
+    that module_id), PAIRING_INVALID (a module in two pairings, unless it is the
+    forwarding module; a source_id twice to one peer; this KME itself as peer).
     """
     SetApplications: _aio.UnaryUnaryMultiCallable[_control_pb2.SetApplicationsRequest, _control_pb2.SetApplicationsResponse]  # type: ignore[assignment]
     """Applications that may have keys, all at once. Only for a KME provisioned with
@@ -71,10 +80,13 @@ class KmsControlServiceAsyncStub(KmsControlServiceStub):
     FAILED_PRECONDITION.
     """
     GetApplications: _aio.UnaryUnaryMultiCallable[_control_pb2.GetApplicationsRequest, _control_pb2.GetApplicationsResponse]  # type: ignore[assignment]
-    """What each application has taken since it was set."""
+    """What each application has taken since it was set, or since the KME was started
+    anew.
+    """
     WatchRequests: _aio.UnaryStreamMultiCallable[_control_pb2.WatchRequestsRequest, _control_pb2.WatchRequestsResponse]  # type: ignore[assignment]
-    """SAEs that asked for keys and are no application yet: first those that wait,
-    then each as it asks. They are refused with 503 meanwhile.
+    """SAEs that asked for keys (or for the status, 014 5.2) and are no application
+    yet: first those that wait, then each once as it asks. They are refused with
+    503 meanwhile, and their status says that no key is stored.
     """
 
 class KmsControlServiceServicer:
@@ -89,6 +101,9 @@ class KmsControlServiceServicer:
     ) -> _typing.Union[_control_pb2.SetPairingsResponse, _abc.Awaitable[_control_pb2.SetPairingsResponse]]:
         """Which sources lead to whom from now on, all at once. What a source has given
         before stays with the peer that it was made with.
+        INVALID_ARGUMENT and nothing changes: MODULE_UNKNOWN (no source waits under
+        that module_id), PAIRING_INVALID (a module in two pairings, unless it is the
+        forwarding module; a source_id twice to one peer; this KME itself as peer).
         """
 
     def SetApplications(
@@ -106,15 +121,18 @@ class KmsControlServiceServicer:
         request: _control_pb2.GetApplicationsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_control_pb2.GetApplicationsResponse, _abc.Awaitable[_control_pb2.GetApplicationsResponse]]:
-        """What each application has taken since it was set."""
+        """What each application has taken since it was set, or since the KME was started
+        anew.
+        """
 
     def WatchRequests(
         self,
         request: _control_pb2.WatchRequestsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_control_pb2.WatchRequestsResponse], _abc.AsyncIterator[_control_pb2.WatchRequestsResponse]]:
-        """SAEs that asked for keys and are no application yet: first those that wait,
-        then each as it asks. They are refused with 503 meanwhile.
+        """SAEs that asked for keys (or for the status, 014 5.2) and are no application
+        yet: first those that wait, then each once as it asks. They are refused with
+        503 meanwhile, and their status says that no key is stored.
         """
 
 def add_KmsControlServiceServicer_to_server(servicer: KmsControlServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

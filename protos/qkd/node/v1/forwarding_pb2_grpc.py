@@ -71,7 +71,10 @@ class ForwardingServiceServicer:
     def SetVirtualLinks(self, request, context):
         """Virtual links that end at or pass this node, all at once. They serve where
         each node knows only the hop before and the hop after (ETSI GS QKD 015);
-        routes go before them for the same destination.
+        routes go before them for the same destination, and of several links to it the
+        one whose link_id comes first. Blocks may go either way on a link.
+        INVALID_ARGUMENT / LINK_INVALID and nothing changes: a neighbour is not known, an
+        end does not name the other.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

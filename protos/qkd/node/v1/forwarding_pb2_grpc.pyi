@@ -44,7 +44,10 @@ class ForwardingServiceStub:
     SetVirtualLinks: _grpc.UnaryUnaryMultiCallable[_forwarding_pb2.SetVirtualLinksRequest, _forwarding_pb2.SetVirtualLinksResponse]
     """Virtual links that end at or pass this node, all at once. They serve where
     each node knows only the hop before and the hop after (ETSI GS QKD 015);
-    routes go before them for the same destination.
+    routes go before them for the same destination, and of several links to it the
+    one whose link_id comes first. Blocks may go either way on a link.
+    INVALID_ARGUMENT / LINK_INVALID and nothing changes: a neighbour is not known, an
+    end does not name the other.
     """
     GetForwarding: _grpc.UnaryUnaryMultiCallable[_forwarding_pb2.GetForwardingRequest, _forwarding_pb2.GetForwardingResponse]
     """What it has done and spent."""
@@ -64,7 +67,10 @@ class ForwardingServiceAsyncStub(ForwardingServiceStub):
     SetVirtualLinks: _aio.UnaryUnaryMultiCallable[_forwarding_pb2.SetVirtualLinksRequest, _forwarding_pb2.SetVirtualLinksResponse]  # type: ignore[assignment]
     """Virtual links that end at or pass this node, all at once. They serve where
     each node knows only the hop before and the hop after (ETSI GS QKD 015);
-    routes go before them for the same destination.
+    routes go before them for the same destination, and of several links to it the
+    one whose link_id comes first. Blocks may go either way on a link.
+    INVALID_ARGUMENT / LINK_INVALID and nothing changes: a neighbour is not known, an
+    end does not name the other.
     """
     GetForwarding: _aio.UnaryUnaryMultiCallable[_forwarding_pb2.GetForwardingRequest, _forwarding_pb2.GetForwardingResponse]  # type: ignore[assignment]
     """What it has done and spent."""
@@ -91,7 +97,10 @@ class ForwardingServiceServicer:
     ) -> _typing.Union[_forwarding_pb2.SetVirtualLinksResponse, _abc.Awaitable[_forwarding_pb2.SetVirtualLinksResponse]]:
         """Virtual links that end at or pass this node, all at once. They serve where
         each node knows only the hop before and the hop after (ETSI GS QKD 015);
-        routes go before them for the same destination.
+        routes go before them for the same destination, and of several links to it the
+        one whose link_id comes first. Blocks may go either way on a link.
+        INVALID_ARGUMENT / LINK_INVALID and nothing changes: a neighbour is not known, an
+        end does not name the other.
         """
 
     def GetForwarding(

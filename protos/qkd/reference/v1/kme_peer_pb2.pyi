@@ -58,6 +58,7 @@ class PeerMessage(_message.Message):
     OFFER_RESULT_FIELD_NUMBER: _builtins.int
     DROP_FIELD_NUMBER: _builtins.int
     SKIP_FIELD_NUMBER: _builtins.int
+    ASK_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def reach(self) -> Global___Reach:
         """Issuer to keeper: on connecting, and when octets were given up unused; never
@@ -102,6 +103,12 @@ class PeerMessage(_message.Message):
         both halves up to here.
         """
 
+    @_builtins.property
+    def ask(self) -> Global___Ask:
+        """Leader to follower: say what you hold of a source that this end has just been
+        given; who does not have it says nothing, and tells when it has.
+        """
+
     def __init__(
         self,
         *,
@@ -115,12 +122,13 @@ class PeerMessage(_message.Message):
         offer_result: Global___OfferResult | None = ...,
         drop: Global___Drop | None = ...,
         skip: Global___Skip | None = ...,
+        ask: Global___Ask | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "drop", b"drop", "fetch", b"fetch", "holding", b"holding", "offer", b"offer", "offer_result", b"offer_result", "reach", b"reach", "share", b"share", "share_result", b"share_result", "skip", b"skip", "standing", b"standing"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ask", b"ask", "content", b"content", "drop", b"drop", "fetch", b"fetch", "holding", b"holding", "offer", b"offer", "offer_result", b"offer_result", "reach", b"reach", "share", b"share", "share_result", b"share_result", "skip", b"skip", "standing", b"standing"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "drop", b"drop", "fetch", b"fetch", "holding", b"holding", "offer", b"offer", "offer_result", b"offer_result", "reach", b"reach", "share", b"share", "share_result", b"share_result", "skip", b"skip", "standing", b"standing"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ask", b"ask", "content", b"content", "drop", b"drop", "fetch", b"fetch", "holding", b"holding", "offer", b"offer", "offer_result", b"offer_result", "reach", b"reach", "share", b"share", "share_result", b"share_result", "skip", b"skip", "standing", b"standing"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_content: _TypeAlias = _typing.Literal["reach", "standing", "share", "share_result", "holding", "fetch", "offer", "offer_result", "drop", "skip"]  # noqa: Y015
+    _WhichOneofReturnType_content: _TypeAlias = _typing.Literal["reach", "standing", "share", "share_result", "holding", "fetch", "offer", "offer_result", "drop", "skip", "ask"]  # noqa: Y015
     _WhichOneofArgType_content: _TypeAlias = _typing.Literal["content", b"content"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_content) -> _WhichOneofReturnType_content | None: ...
 
@@ -604,3 +612,25 @@ class Skip(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Skip: _TypeAlias = Skip  # noqa: Y015
+
+@_typing.final
+class Ask(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINK_ID_FIELD_NUMBER: _builtins.int
+    SOURCE_ID_FIELD_NUMBER: _builtins.int
+    link_id: _builtins.str
+    source_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        link_id: _builtins.str = ...,
+        source_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["link_id", b"link_id", "source_id", b"source_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Ask: _TypeAlias = Ask  # noqa: Y015

@@ -308,7 +308,9 @@ class KeySource(_message.Message):
     """For gRPC and TCP_PUSH."""
     peer_kme_id: _builtins.str
     """The KME at the other end of the link. Empty, with link_id: the source gives no
-    keys until qkd.kms.v1.KmsControlService says whom they are shared with.
+    keys until qkd.kms.v1.KmsControlService says whom they are shared with. It needs
+    a module_id then, and cannot be of the first kind; a module that pushes says
+    source_id in its hello, or module_id where that is empty.
     """
     kind: Global___KeySourceKind.ValueType
     source_id: _builtins.str
@@ -1013,6 +1015,7 @@ class ProvisionAgentRequest(_message.Message):
     TOKEN_FIELD_NUMBER: _builtins.int
     VARIANT_FIELD_NUMBER: _builtins.int
     SETTINGS_FIELD_NUMBER: _builtins.int
+    NETCONF_USERS_FIELD_NUMBER: _builtins.int
     instance_id: _builtins.str
     qkdn_id: _builtins.str
     """UUID of the node."""
@@ -1031,6 +1034,10 @@ class ProvisionAgentRequest(_message.Message):
 
     @_builtins.property
     def settings(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    @_builtins.property
+    def netconf_users(self) -> _containers.RepeatedCompositeFieldContainer[Global___SshUser]:
+        """Controllers that come by NETCONF; none = NETCONF is not wanted."""
+
     def __init__(
         self,
         *,
@@ -1042,14 +1049,40 @@ class ProvisionAgentRequest(_message.Message):
         token: _builtins.str = ...,
         variant: _builtins.str = ...,
         settings: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        netconf_users: _abc.Iterable[Global___SshUser] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["credentials", b"credentials"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["controllers", b"controllers", "credentials", b"credentials", "instance_id", b"instance_id", "location_id", b"location_id", "qkdn_id", b"qkdn_id", "settings", b"settings", "token", b"token", "variant", b"variant"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["controllers", b"controllers", "credentials", b"credentials", "instance_id", b"instance_id", "location_id", b"location_id", "netconf_users", b"netconf_users", "qkdn_id", b"qkdn_id", "settings", b"settings", "token", b"token", "variant", b"variant"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ProvisionAgentRequest: _TypeAlias = ProvisionAgentRequest  # noqa: Y015
+
+@_typing.final
+class SshUser(_message.Message):
+    """Who may open a NETCONF session."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    PUBLIC_KEY_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    public_key: _builtins.str
+    """One line as in authorized_keys."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        public_key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "public_key", b"public_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SshUser: _TypeAlias = SshUser  # noqa: Y015
 
 @_typing.final
 class ProvisionAgentResponse(_message.Message):
@@ -1095,6 +1128,7 @@ class ConnectAgentRequest(_message.Message):
     FORWARDER_TOKEN_FIELD_NUMBER: _builtins.int
     REMOTE_NODES_FIELD_NUMBER: _builtins.int
     LOCAL_SAE_IDS_FIELD_NUMBER: _builtins.int
+    RELAY_MODULE_ID_FIELD_NUMBER: _builtins.int
     instance_id: _builtins.str
     kme_id: _builtins.str
     """The KME of the node: host:port of its gRPC services; mutual TLS with the
@@ -1104,6 +1138,10 @@ class ConnectAgentRequest(_message.Message):
     forwarder_address: _builtins.str
     """host:port of its forwarding module's ForwardingService; empty = it has none."""
     forwarder_token: _builtins.str
+    relay_module_id: _builtins.str
+    """module_id of the KME's source of relayed keys (KEY_SOURCE_KIND_RELAY without
+    peer_kme_id); empty = it has none, and virtual links do not end at this node.
+    """
     @_builtins.property
     def modules(self) -> _containers.RepeatedCompositeFieldContainer[Global___NodeModule]:
         """The QKD modules of the node."""
@@ -1127,10 +1165,11 @@ class ConnectAgentRequest(_message.Message):
         forwarder_token: _builtins.str = ...,
         remote_nodes: _abc.Iterable[Global___RemoteNode] | None = ...,
         local_sae_ids: _abc.Iterable[_builtins.str] | None = ...,
+        relay_module_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["forwarder_address", b"forwarder_address", "forwarder_token", b"forwarder_token", "instance_id", b"instance_id", "kme_grpc_address", b"kme_grpc_address", "kme_id", b"kme_id", "local_sae_ids", b"local_sae_ids", "modules", b"modules", "remote_nodes", b"remote_nodes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["forwarder_address", b"forwarder_address", "forwarder_token", b"forwarder_token", "instance_id", b"instance_id", "kme_grpc_address", b"kme_grpc_address", "kme_id", b"kme_id", "local_sae_ids", b"local_sae_ids", "modules", b"modules", "relay_module_id", b"relay_module_id", "remote_nodes", b"remote_nodes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -198,6 +198,19 @@ class Nodes:
         request = wire.SetRoutesRequest(routes=[route])
         await self.stubs[origin].SetRoutes(request, metadata=bearer_metadata(TOKEN))
 
+    async def virtual(self, link_id: str, *names: str) -> None:
+        """A virtual link over these nodes, and no other one at any of them."""
+        for i, name in enumerate(names):
+            before, after = names[max(0, i - 1) : i], names[i + 1 : i + 2]
+            link = wire.VirtualLink(link_id=link_id, previous_kme_id="".join(before), next_kme_id="".join(after))
+            if not before or not after:
+                link.far_kme_id = names[0] if before else names[-1]
+            await self.set_virtual(name, link)
+
+    async def set_virtual(self, name: str, *links: wire.VirtualLink) -> None:
+        request = wire.SetVirtualLinksRequest(links=links)
+        await self.stubs[name].SetVirtualLinks(request, metadata=bearer_metadata(TOKEN))
+
     def read(self, name: str, peer: str) -> Reading:
         """Begins to read at a node."""
         request = wire.StreamRelayedBlocksRequest(peer_kme_id=peer)

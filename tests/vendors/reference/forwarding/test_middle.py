@@ -69,7 +69,8 @@ async def test_a_changed_message_is_never_delivered(tmp_path: Path, part: str) -
         relay = rig.up["n2"].relay
         counted = relay.tampered + (relay.dropped if part == "header" else 0)  # a changed key ID names no key
         assert 0 < relay.tampered <= counted >= len(changed) // 2 - QUICK.window
-        assert (await rig.report("n2")).tampered == relay.tampered
+        before = relay.tampered
+        assert before <= (await rig.report("n2")).tampered <= relay.tampered  # blocks are under way all the time
         for block in at_origin.blocks.values():
             assert block.octets not in middle.seen
 

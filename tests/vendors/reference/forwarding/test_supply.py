@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -154,16 +155,34 @@ async def test_a_kme_that_runs_low_slows_the_origin_down_and_loses_little(tmp_pa
         low = ("sae-n1", "sae-n2")
         rig.table.stock[low] = 0
         relay = rig.up["n1"].relay
-        await rig.until(lambda: relay.dropped > 0 and rig.lost("n0", "n3") >= QUICK.window)
+        await rig.until(lambda: relay.dropped > 0 and rig.lost("n0", "n3") >= 2 * QUICK.window)
         origin = rig.up["n0"].relay._origins["n3"]
         assert origin._pause_s > 0
-        assert len(origin._under_way) <= QUICK.window
+        assert origin._window == 1  # nothing but losses for so long: one block tries the way
+        assert len(origin._under_way) <= 1
         assert relay.neighbours["n2"]._held <= QUICK.held_messages
         assert relay.tampered == 0
         del rig.table.stock[low]
         await asyncio.gather(at_origin.next(50), at_destination.next(50))
         assert origin._pause_s == 0
         assert assert_equal(at_origin, at_destination) > 40
+
+
+@in_loop
+async def test_a_new_relation_begins_with_one_block_and_comes_to_its_window(tmp_path: Path) -> None:
+    async with chain(tmp_path, 2) as rig:
+        at_destination = rig.read("n2", "n0")
+        arriving = asyncio.create_task(at_destination.next(1000))
+        at_origin = rig.read("n0", "n2")
+        await at_origin.next()
+        origin = rig.up["n0"].relay._origins["n2"]
+        seen = [origin._window]
+        while seen[-1] < QUICK.window:
+            await at_origin.next()
+            seen.append(origin._window)
+        assert seen[0] < QUICK.window
+        assert all(after - before <= 1 for before, after in pairwise(seen))
+        arriving.cancel()
 
 
 @in_loop

@@ -1,0 +1,1 @@
+"""YANG modules, as data of this package."""

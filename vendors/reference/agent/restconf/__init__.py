@@ -1,0 +1,1 @@
+"""The northern side of an agent in RESTCONF (RFC 8040)."""

@@ -787,10 +787,11 @@ class WatchJournalResponse(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     kind: _builtins.str
-    """For programs: "NODE_DISCOVERED", "NODE_LOST", "NODE_BACK", "LINK_MADE",
-    "LINK_DOWN", "LINK_BACK", "REROUTED", "APPLICATION_ADMITTED",
+    """For programs: "NODE_DISCOVERED", "NODE_LOST", "NODE_BACK", "NODE_REMOVED",
+    "INTERFACE_NEW", "INTERFACE_DOWN", "LINK_MADE", "LINK_DOWN", "LINK_BACK",
+    "LINK_GONE", "LINK_OVERLOADED", "REROUTED", "APPLICATION_ADMITTED",
     "APPLICATION_REFUSED", "APPLICATION_PREEMPTED", "APPLICATION_STRANDED",
-    "RECONCILED", "TOOK_OVER", ...
+    "APPLICATION_GONE", "ENTRY_REFUSED", "ALARM", "RECONCILED", "TOOK_OVER", ...
     """
     subject: _builtins.str
     """qkdn_id, qkdl_id or app_id."""

@@ -130,7 +130,8 @@ class ControllerServiceServicer:
         """Joins two interfaces: light path, then the same link at both nodes (W3).
         Returns when both nodes have it. FAILED_PRECONDITION with the reason
         INTERFACE_UNFIT, INTERFACE_IN_USE, NO_LIGHT_PATH, WAVELENGTH_OCCUPIED,
-        SLA_CLASSICAL, LOSS_TOO_HIGH or NODE_OFFLINE.
+        SLA_CLASSICAL, LOSS_TOO_HIGH, NODE_OFFLINE or NODE_REFUSED. As every call that
+        changes something: IN_RESERVE where another controller is in charge.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -138,7 +139,7 @@ class ControllerServiceServicer:
 
     def CreateVirtualLink(self, request, context):
         """Keys relayed between two nodes (W4). FAILED_PRECONDITION with the reason
-        NO_PATH or NO_CAPACITY.
+        NO_PATH, NO_CAPACITY, NODE_OFFLINE or NODE_REFUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

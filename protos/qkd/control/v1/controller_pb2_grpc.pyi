@@ -50,11 +50,12 @@ class ControllerServiceStub:
     """Joins two interfaces: light path, then the same link at both nodes (W3).
     Returns when both nodes have it. FAILED_PRECONDITION with the reason
     INTERFACE_UNFIT, INTERFACE_IN_USE, NO_LIGHT_PATH, WAVELENGTH_OCCUPIED,
-    SLA_CLASSICAL, LOSS_TOO_HIGH or NODE_OFFLINE.
+    SLA_CLASSICAL, LOSS_TOO_HIGH, NODE_OFFLINE or NODE_REFUSED. As every call that
+    changes something: IN_RESERVE where another controller is in charge.
     """
     CreateVirtualLink: _grpc.UnaryUnaryMultiCallable[_controller_pb2.CreateVirtualLinkRequest, _controller_pb2.CreateVirtualLinkResponse]
     """Keys relayed between two nodes (W4). FAILED_PRECONDITION with the reason
-    NO_PATH or NO_CAPACITY.
+    NO_PATH, NO_CAPACITY, NODE_OFFLINE or NODE_REFUSED.
     """
     DeleteLink: _grpc.UnaryUnaryMultiCallable[_controller_pb2.DeleteLinkRequest, _controller_pb2.DeleteLinkResponse]
     """Takes a link down at all its nodes, and its light path."""
@@ -87,11 +88,12 @@ class ControllerServiceAsyncStub(ControllerServiceStub):
     """Joins two interfaces: light path, then the same link at both nodes (W3).
     Returns when both nodes have it. FAILED_PRECONDITION with the reason
     INTERFACE_UNFIT, INTERFACE_IN_USE, NO_LIGHT_PATH, WAVELENGTH_OCCUPIED,
-    SLA_CLASSICAL, LOSS_TOO_HIGH or NODE_OFFLINE.
+    SLA_CLASSICAL, LOSS_TOO_HIGH, NODE_OFFLINE or NODE_REFUSED. As every call that
+    changes something: IN_RESERVE where another controller is in charge.
     """
     CreateVirtualLink: _aio.UnaryUnaryMultiCallable[_controller_pb2.CreateVirtualLinkRequest, _controller_pb2.CreateVirtualLinkResponse]  # type: ignore[assignment]
     """Keys relayed between two nodes (W4). FAILED_PRECONDITION with the reason
-    NO_PATH or NO_CAPACITY.
+    NO_PATH, NO_CAPACITY, NODE_OFFLINE or NODE_REFUSED.
     """
     DeleteLink: _aio.UnaryUnaryMultiCallable[_controller_pb2.DeleteLinkRequest, _controller_pb2.DeleteLinkResponse]  # type: ignore[assignment]
     """Takes a link down at all its nodes, and its light path."""
@@ -146,7 +148,8 @@ class ControllerServiceServicer:
         """Joins two interfaces: light path, then the same link at both nodes (W3).
         Returns when both nodes have it. FAILED_PRECONDITION with the reason
         INTERFACE_UNFIT, INTERFACE_IN_USE, NO_LIGHT_PATH, WAVELENGTH_OCCUPIED,
-        SLA_CLASSICAL, LOSS_TOO_HIGH or NODE_OFFLINE.
+        SLA_CLASSICAL, LOSS_TOO_HIGH, NODE_OFFLINE or NODE_REFUSED. As every call that
+        changes something: IN_RESERVE where another controller is in charge.
         """
 
     def CreateVirtualLink(
@@ -155,7 +158,7 @@ class ControllerServiceServicer:
         context: _ServicerContext,
     ) -> _typing.Union[_controller_pb2.CreateVirtualLinkResponse, _abc.Awaitable[_controller_pb2.CreateVirtualLinkResponse]]:
         """Keys relayed between two nodes (W4). FAILED_PRECONDITION with the reason
-        NO_PATH or NO_CAPACITY.
+        NO_PATH, NO_CAPACITY, NODE_OFFLINE or NODE_REFUSED.
         """
 
     def DeleteLink(

@@ -1,4 +1,4 @@
-"""One SDN agent: a datastore, a node behind it, RESTCONF and gRPC before it."""
+"""One SDN agent: a datastore, a node behind it; RESTCONF, gRPC and, if it is wanted, NETCONF before it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from .datastore import Datastore
 from .empty_node import EmptyNode
 from .hub import Hub
 from .live import LiveNode
+from .netconf.host_key import host_key
+from .netconf.server import NetconfServer
 from .restconf.server import RestconfServer
 from .service import AgentService
 from .settings import AgentSettings
@@ -36,10 +38,14 @@ class Endpoints:
     Attributes:
         restconf_url: base URL.
         grpc_address: host:port.
+        netconf_address: host:port; "" = NETCONF is not wanted.
+        netconf_host_key: as in known_hosts, without the host.
     """
 
     restconf_url: str
     grpc_address: str
+    netconf_address: str = ""
+    netconf_host_key: str = ""
 
 
 class Agent:
@@ -73,6 +79,8 @@ class Agent:
         )
         self.hub = Hub(self.settings.max_streams, self.settings.stream_backlog)
         self._restconf = RestconfServer(self.store, self.hub, self.settings, list(request.controllers))
+        users = list(request.netconf_users)
+        self._netconf = NetconfServer(self.store, self.hub, self.settings, users, host_key(state)) if users else None
         self._grpc: ContractServer | None = None
         self._node = AsyncExitStack()
 
@@ -99,9 +107,23 @@ class Agent:
                 raise
             self._grpc = self._grpc_server(0)
         await self._grpc.start()
-        ports.save({"restconf": port, "grpc": self._grpc.port})
         where = f"[{host}]" if ":" in host else host
-        return Endpoints(f"https://{where}:{port}", self._grpc.address)
+        netconf, line = await self._start_netconf(last.get("netconf", 0))
+        ports.save({"restconf": port, "grpc": self._grpc.port} | ({"netconf": netconf} if netconf else {}))
+        address = f"{where}:{netconf}" if netconf else ""
+        return Endpoints(f"https://{where}:{port}", self._grpc.address, address, line)
+
+    async def _start_netconf(self, last: int) -> tuple[int, str]:
+        """Port and host key; 0 and "" = it is not wanted."""
+        if self._netconf is None:
+            return 0, ""
+        try:
+            port = await self._netconf.start(self.settings.netconf_port or last)
+        except OSError:
+            if self.settings.netconf_port:
+                raise
+            port = await self._netconf.start(0)
+        return port, self._netconf.host_key
 
     def _grpc_server(self, port: int) -> ContractServer:
         service, host = AgentService(self.store, self.hub), self.settings.host
@@ -119,6 +141,8 @@ class Agent:
         """Ends streams, servers and the node; the datastore stays on disk."""
         await self.hub.end()
         await self._restconf.stop()
+        if self._netconf is not None:
+            await self._netconf.stop()
         if self._grpc is not None:
             await self._grpc.stop(_GRACE_S)
         await self._node.aclose()

@@ -1,4 +1,4 @@
-"""What a written qkdl_status does: the model lets it be written, and does not say what it means then."""
+"""What a node is told of its configuration, and what a written qkdl_status does to that: the model does not say it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from harness.sdk.yang import SchemaNode
+from harness.sdk.yang import NODE, SchemaNode
+from qkd.node.v1.agent_pb2 import QkdApplication, QkdLink
 
-from .mapping import NODE_MODULE, TYPES_MODULE
+from .mapping import APPLICATION, LINK, NODE_MODULE, TYPES_MODULE, from_json
+from .refusals import RefusedError
 from .tree import Edit, Operation
 
 ACTIVE, OFF = f"{TYPES_MODULE}:ACTIVE", f"{TYPES_MODULE}:OFF"
@@ -34,6 +36,30 @@ def translated(edit: Edit, meaning: str) -> Edit:
 def stopped(link: Mapping[str, Any], meaning: str) -> bool:
     """Whether a link of the configuration is not to make keys."""
     return link.get("qkdl_enable") is False or (meaning == "command" and link.get("qkdl_status") == OFF)
+
+
+def messages(config: Mapping[str, Any], meaning: str) -> tuple[list[QkdLink], list[QkdApplication]]:
+    """A configuration as the node is told it.
+
+    Raises:
+        RefusedError: a date is none that a node can keep.
+    """
+    node = config[NODE]
+    links = []
+    for entry in node.get("qkd_links", {}).get("qkd_link", ()):
+        message = from_json(entry, LINK, QkdLink())
+        message.ClearField("qkdl_status")
+        if stopped(entry, meaning):
+            message.qkdl_enable = False
+        links.append(message)
+    apps = []
+    for entry in node.get("qkd_applications", {}).get("qkd_app", ()):
+        try:
+            apps.append(from_json(entry, APPLICATION, QkdApplication()))
+        except ValueError as error:
+            path = f"/{NODE}/qkd_applications/qkd_app[app_id='{entry['app_id']}']/expiration_time"
+            raise RefusedError("invalid-value", str(error), path, app_tag="semantics") from None
+    return links, apps
 
 
 def _inside(edit: Edit, meaning: str) -> Edit:

@@ -12,19 +12,18 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from harness.sdk.yang import NODE, Content, Model, Step, instance_identifier
-from qkd.node.v1.agent_pb2 import QkdApplication, QkdLink
+from harness.sdk.yang import NODE, Content, Model, Step
 
-from .commands import stopped, translated
-from .judging import LISTS, canonical_value, changed_part
+from .commands import messages, translated
+from .judging import LISTS, canonical_value, changed_part, refuse_target
 from .live import LiveNode, RefusedByNodeError
-from .mapping import APPLICATION, LINK, NODE_TABLE, from_json, to_json
+from .mapping import NODE_TABLE, to_json
 from .refusals import RefusedError, by_node
 from .semantics import check
 from .settings import AgentSettings
 from .stamps import Stamp, Stamps
 from .state_file import StateFile
-from .tree import Edit, Operation, edited, require_parent, without_empty
+from .tree import Edit, edited, require_parent, without_empty
 
 _log = logging.getLogger(__name__)
 # what of an entry is observed, never configured
@@ -67,6 +66,7 @@ class Datastore:
         self._live = live
         self._wall = wall
         self._turn = asyncio.Lock()
+        self._holder: object = None
         self._qkdn_id = qkdn_id.lower()
         held = file.load()
         if held is None:
@@ -133,7 +133,7 @@ class Datastore:
         async with self._turn:
             self._live = live
             try:
-                await live.apply(*self._messages(self._config))
+                await live.apply(*messages(self._config, self._settings.qkdl_status))
             except RefusedByNodeError as refused:
                 _log.warning("the node does not take its stored configuration: %s", refused)
 
@@ -143,28 +143,68 @@ class Datastore:
 
     # -- writing --------------------------------------------------------------------------------------
 
-    async def edit(self, edits: Sequence[Edit], check_first: Callable[[], None] = lambda: None) -> list[bool]:
+    @property
+    def holder(self) -> object:
+        """Who has locked the datastore; None = nobody has."""
+        return self._holder
+
+    async def lock(self, holder: object) -> bool:
+        """Keeps edits to `holder` alone, once those under way are done; False = somebody has locked it already."""
+        async with self._turn:
+            if self._holder is not None:
+                return False
+            self._holder = holder
+            return True
+
+    def unlock(self, holder: object) -> bool:
+        """Gives edits back to all; False = it is not `holder` who has locked it."""
+        held = self._holder is not None and self._holder is holder
+        if held:
+            self._holder = None
+        return held
+
+    async def edit(
+        self, edits: Sequence[Edit], check_first: Callable[[], None] = lambda: None, *, by: object = None
+    ) -> list[bool]:
         """Carries out edits, all or none; says of each whether it made its target.
 
         Args:
             edits: in this order; values need not be canonical.
             check_first: raises `RefusedError` if they are not to be done after all (If-Match); nothing comes between
                 it and the edits.
+            by: who edits, as of `lock`.
 
         Raises:
-            RefusedError: by the model, by the rules of a node, by the node, or because the target is (not) there.
+            RefusedError: by the model, by the rules of a node, by the node, because the target is (not) there, or
+                in-use: somebody else has locked the datastore.
         """
         async with self._turn:
+            if self._holder is not None and self._holder is not by:
+                raise RefusedError("in-use", "a NETCONF session has locked the datastore; wait until it unlocks it")
             check_first()
-            config, made = self._config, []
-            for edit in edits:
-                config, new = self._edited(config, edit)
-                made.append(new)
+            config, made = self._edited_by(edits)
             await self._commit(config)
             return made
 
+    async def judge(self, edits: Sequence[Edit], check_first: Callable[[], None] = lambda: None) -> None:
+        """Does nothing but refuse what `edit` would refuse; only the node itself is not asked.
+
+        Raises:
+            RefusedError: as of `edit`, but for what the node says, and locks.
+        """
+        async with self._turn:
+            check_first()
+            self._judge(self._edited_by(edits)[0])
+
+    def _edited_by(self, edits: Sequence[Edit]) -> tuple[dict[str, Any], list[bool]]:
+        config, made = self._config, []
+        for edit in edits:
+            config, new = self._edited(config, edit)
+            made.append(new)
+        return config, made
+
     def _edited(self, config: dict[str, Any], edit: Edit) -> tuple[dict[str, Any], bool]:
-        self._refuse_target(edit)
+        refuse_target(edit)
         require_parent(config, edit.steps)
         if edit.value is not None:
             edit = Edit(edit.operation, edit.steps, canonical_value(self.model, edit))
@@ -179,21 +219,6 @@ class Datastore:
             del node["qkd_interfaces"]
         return without_empty(self.model.schema, config), new
 
-    def _refuse_target(self, edit: Edit) -> None:
-        path = instance_identifier(edit.steps)
-        if any(not step.node.config for step in edit.steps):
-            raise _read_only("state cannot be configured", path)
-        if edit.steps and edit.steps[0].node.member != NODE:
-            raise _read_only("this is not configuration of the node", path)
-        names = [step.node.name for step in edit.steps]
-        if names[1:2] == ["qkd_interfaces"]:
-            raise _read_only("interfaces are what is installed, they cannot be configured", path)
-        if edit.operation in (Operation.DELETE, Operation.REMOVE):
-            if len(names) < 2 or names[1:] == ["qkdn_id"]:
-                raise _read_only("a node without its qkdn_id is none: it cannot be deleted", path)
-            if len(edit.steps) > 1 and names[-1] in edit.steps[-2].node.keys:
-                raise RefusedError("invalid-value", "a key cannot be deleted; delete its entry", path)
-
     def _installed(self) -> dict[str, Any]:
         """qkd_interfaces without state: what a controller may send back, but not change."""
         interfaces = self.read()[NODE].get("qkd_interfaces", {})
@@ -201,9 +226,7 @@ class Datastore:
             one.pop("qkdi_status", None)
         return dict(interfaces)
 
-    async def _commit(self, config: dict[str, Any]) -> None:
-        if config == self._config:
-            return
+    def _judge(self, config: dict[str, Any]) -> None:
         changed = changed_part(self._config, config)
         if problems := self.model.validate(changed, Content.CONFIG):
             raise RefusedError(problems[0].tag, problems[0].text, problems[0].path)
@@ -213,6 +236,11 @@ class Datastore:
             )
         entries = [changed[NODE].get(container, {}).get(name, []) for container, name, _key in LISTS]
         check({**config[NODE], "qkd_interfaces": self._installed()}, *entries)
+
+    async def _commit(self, config: dict[str, Any]) -> None:
+        if config == self._config:
+            return
+        self._judge(config)
         await self._apply(config)
         stamps = self._stamps.after(self.model.schema, self._config, config, self._wall())
         try:
@@ -224,30 +252,8 @@ class Datastore:
         self._config, self._stamps = config, stamps
 
     async def _apply(self, config: dict[str, Any]) -> None:
-        links, apps = self._messages(config)
+        links, apps = messages(config, self._settings.qkdl_status)
         try:
             await self._live.apply(links, apps)
         except RefusedByNodeError as refused:
             raise by_node(refused) from None
-
-    def _messages(self, config: dict[str, Any]) -> tuple[list[QkdLink], list[QkdApplication]]:
-        node = config[NODE]
-        links = []
-        for entry in node.get("qkd_links", {}).get("qkd_link", ()):
-            message = from_json(entry, LINK, QkdLink())
-            message.ClearField("qkdl_status")
-            if stopped(entry, self._settings.qkdl_status):
-                message.qkdl_enable = False
-            links.append(message)
-        apps = []
-        for entry in node.get("qkd_applications", {}).get("qkd_app", ()):
-            try:
-                apps.append(from_json(entry, APPLICATION, QkdApplication()))
-            except ValueError as error:
-                path = f"/{NODE}/qkd_applications/qkd_app[app_id='{entry['app_id']}']/expiration_time"
-                raise RefusedError("invalid-value", str(error), path, app_tag="semantics") from None
-        return links, apps
-
-
-def _read_only(text: str, path: str) -> RefusedError:
-    return RefusedError("operation-not-supported", text, path, allow="GET, HEAD, OPTIONS")

@@ -1,4 +1,4 @@
-"""What of an edit the model has to judge: its value, and what the configuration becomes by it."""
+"""What of an edit is judged before it is done: its target, its value, and what the configuration becomes by it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from harness.sdk.yang import NODE, Model, instance_identifier
 
 from .refusals import RefusedError
-from .tree import Edit, wrapped
+from .tree import Edit, Operation, wrapped
 
 # containers of qkd_node, their lists, and the keys of these
 LISTS = (("qkd_links", "qkd_link", "qkdl_id"), ("qkd_applications", "qkd_app", "app_id"))
@@ -52,6 +52,27 @@ def changed_part(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, An
     return tree
 
 
+def refuse_target(edit: Edit) -> None:
+    """Checks that an edit is of what can be configured.
+
+    Raises:
+        RefusedError: it is state, an interface, of another module, or what a node or an entry cannot be without.
+    """
+    path = instance_identifier(edit.steps)
+    if any(not step.node.config for step in edit.steps):
+        raise _read_only("state cannot be configured", path)
+    if edit.steps and edit.steps[0].node.member != NODE:
+        raise _read_only("this is not configuration of the node", path)
+    names = [step.node.name for step in edit.steps]
+    if names[1:2] == ["qkd_interfaces"]:
+        raise _read_only("interfaces are what is installed, they cannot be configured", path)
+    if edit.operation in (Operation.DELETE, Operation.REMOVE):
+        if len(names) < 2 or names[1:] == ["qkdn_id"]:
+            raise _read_only("a node without its qkdn_id is none: it cannot be deleted", path)
+        if len(edit.steps) > 1 and names[-1] in edit.steps[-2].node.keys:
+            raise RefusedError("invalid-value", "a key cannot be deleted; delete its entry", path)
+
+
 def _check_keys(edit: Edit) -> None:
     last = edit.steps[-1] if edit.steps else None
     if last is None:
@@ -70,3 +91,7 @@ def _check_keys(edit: Edit) -> None:
         if key != value:
             path = instance_identifier(edit.steps)
             raise RefusedError("invalid-value", f"{name} is {key!r} in the path: a key cannot be changed", path)
+
+
+def _read_only(text: str, path: str) -> RefusedError:
+    return RefusedError("operation-not-supported", text, path, allow="GET, HEAD, OPTIONS")

@@ -30,10 +30,12 @@ class AgentSettings:
         host: address to listen on.
         restconf_port: port of RESTCONF; 0 = the one of the last life, or any.
         grpc_port: port of `qkd.node.v1`; 0 likewise.
-        max_body_octets: longest request body read.
-        max_streams: most event streams open at a time; 409 (resource-denied) beyond.
+        netconf_port: port of NETCONF over SSH; 0 likewise.
+        max_body_octets: longest request body, and longest NETCONF message, read.
+        max_streams: most event streams and subscriptions open at a time; 409 (resource-denied) beyond.
         stream_backlog: events that a stream may be behind; then it is cut.
-        keep_alive_s: pause after which a silent stream is sent a comment, seconds.
+        keep_alive_s: pause after which a silent stream is sent a comment, and a silent SSH peer asked, seconds.
+        max_netconf_sessions: most NETCONF sessions at a time; channels beyond are refused.
     """
 
     profile: str = "erratum"
@@ -42,19 +44,21 @@ class AgentSettings:
     host: str = "127.0.0.1"
     restconf_port: int = 0
     grpc_port: int = 0
+    netconf_port: int = 0
     max_body_octets: int = 4 * 1024 * 1024
     max_streams: int = 64
     stream_backlog: int = 1024
     keep_alive_s: float = 15.0
+    max_netconf_sessions: int = 64
 
     def __post_init__(self) -> None:
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} is one of {', '.join(choices)}, not {getattr(self, name)!r}")
-        for name in ("restconf_port", "grpc_port"):
+        for name in ("restconf_port", "grpc_port", "netconf_port"):
             if not 0 <= getattr(self, name) <= _LARGEST_PORT:
                 raise ValueError(f"{name}: 0 to {_LARGEST_PORT}")
-        for name in ("max_body_octets", "max_streams", "stream_backlog", "keep_alive_s"):
+        for name in ("max_body_octets", "max_streams", "stream_backlog", "keep_alive_s", "max_netconf_sessions"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} is more than 0")
 

@@ -59,7 +59,12 @@ class AgentVendor(Vendor):
             raise ContractError(grpc.StatusCode.INVALID_ARGUMENT, "PROVISION_INVALID", message=str(error)) from None
         self._agents[request.instance_id] = agent
         _log.info("the agent of node %s is up", request.qkdn_id)
-        return ProvisionAgentResponse(restconf_url=endpoints.restconf_url, grpc_address=endpoints.grpc_address)
+        return ProvisionAgentResponse(
+            restconf_url=endpoints.restconf_url,
+            grpc_address=endpoints.grpc_address,
+            netconf_address=endpoints.netconf_address,
+            netconf_host_key=endpoints.netconf_host_key,
+        )
 
     async def connect_agent(self, request: ConnectAgentRequest) -> None:
         """Tells an agent where the parts of its node are."""

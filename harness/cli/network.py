@@ -25,7 +25,7 @@ from harness.record import SCHEMA
 from harness.record.network import headline
 from harness.record.views import NETWORK
 from harness.topology import Topology
-from harness.twin.hosts import FORWARDING, KMS, makers_of
+from harness.twin.hosts import FORWARDING, KMS, control_of, makers_of
 from harness.twin.recorded import cases_of, network_of, not_raised
 from harness.twin.settings import TwinSettings
 from harness.twin.trial import Ordered, Trial, run_trial
@@ -35,9 +35,9 @@ _T = TypeVar("_T")
 _LIBRARIES = ("cryptography", "grpcio", "numpy", "protobuf")
 
 
-def specs(topology: Topology) -> dict[str, LaunchSpec]:
-    """How to launch everything: makers are named as installed implementations are."""
-    names = (KMS, FORWARDING, *makers_of(topology))
+def specs(topology: Topology, *, controlled: bool = False) -> dict[str, LaunchSpec]:
+    """How to launch everything, with what controls it: makers are named as installed implementations are."""
+    names = (KMS, FORWARDING, *makers_of(topology), *(control_of(topology) if controlled else ()))
     return {name: LaunchSpec(vendor_entry(name).argv(), name=name) for name in names}
 
 
@@ -63,7 +63,8 @@ def tried(topology: Topology, settings: TwinSettings, ordered: Ordered) -> Trial
         HostingError, ValueError: see `run_trial`.
         KeyboardInterrupt: ended by the user; everything is taken down by then.
     """
-    return run(lambda: run_trial(topology, specs(topology), settings, ordered, _say))
+    launch = specs(topology, controlled=settings.controlled)
+    return run(lambda: run_trial(topology, launch, settings, ordered, _say))
 
 
 def join_network(record: pb.RunRecord, topology: Topology, settings: TwinSettings, ordered: Ordered) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # How long systems that share modules run before others do.
 _TURN_S = 20.0
+_CONTROL = (("controlled", "--controlled"), ("direct_links", "--direct-links"))
 
 
 @click.command()
@@ -29,6 +30,12 @@ _TURN_S = 20.0
 )
 @click.option(
     "--faults", is_flag=True, help="Cut, crash and tamper, one after the other, say what came of it, and stop."
+)
+@click.option("--controlled", is_flag=True, help="Have SDN agents and a controller make all links.")
+@click.option(
+    "--direct-links",
+    is_flag=True,
+    help="With --check and --controlled: then make every link that the switches allow, once.",
 )
 @click.option(
     "--speed",
@@ -66,6 +73,8 @@ def up(
     keys_in_all: int | None,
     hours: float | None,
     faults: bool,
+    controlled: bool,
+    direct_links: bool,
     speed: float,
     wait: float,
     sites_per_process: int | None,
@@ -77,7 +86,7 @@ def up(
 
     Exit code with --check: 0 when every system makes keys, every pair of sites has equal ones and every bit is
     accounted for, else 1. With --faults: 0 when no wrong key was delivered, all came back, and every bit is
-    accounted for after each fault, else 1.
+    accounted for after each fault, else 1. With --direct-links also 1 when a link that SCENARIO names gave no key.
     """
     from harness.cli.exits import ExitCode, UserError
     from harness.hosting import HostingError
@@ -87,8 +96,12 @@ def up(
 
     if report_to is not None and not (check or faults):
         raise UserError("--report needs --check or --faults: a network that is kept up has no result")
+    if direct_links and not (check and controlled):
+        raise UserError("--direct-links needs --check and --controlled: a controller makes the links")
+    if controlled and (faults or hours is not None or report_to is not None):
+        raise UserError("--controlled goes with neither --faults nor --hours nor --report yet: leave them out")
     topology = _loaded(scenario)
-    settings = TwinSettings(speed=speed, sites_per_process=sites_per_process or 0)
+    settings = TwinSettings(speed=speed, sites_per_process=sites_per_process or 0, controlled=controlled, links_s=wait)
     try:
         if check or faults:
             ordered = Ordered(
@@ -96,6 +109,7 @@ def up(
                 hours=None if faults else hours,
                 faults=faults,
                 account=report_to is not None,
+                direct_links=direct_links,
                 intervals=GLANCE if report_to is None else REPORTED,
                 bound_s=wait,
             )
@@ -162,7 +176,8 @@ def _kept_up(topology: Topology, settings: TwinSettings, *, wait_s: float, out: 
 
     async def run() -> None:
         started = time.monotonic()
-        async with raise_twin(topology, network.specs(topology), settings) as twin:
+        specs = network.specs(topology, controlled=settings.controlled)
+        async with raise_twin(topology, specs, settings) as twin:
             checked = await check_twin(twin, started=started, bound_s=wait_s, say=_say)
             for line in checked.missing:
                 _say(f"not ready: {line}")
@@ -186,7 +201,7 @@ def _again() -> str:
 
     given = click.get_current_context().params
     words = ["qkd-harness", "up", given["scenario"]]
-    for name, option in (("check", "--check"), ("faults", "--faults")):
+    for name, option in (("check", "--check"), ("faults", "--faults"), *_CONTROL):
         words += [option] * given[name]
     for name in ("keys", "keys_in_all", "hours", "speed", "wait", "sites_per_process"):
         if click.get_current_context().get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:

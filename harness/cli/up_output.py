@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from harness.twin.account import Account
     from harness.twin.averages import Average
     from harness.twin.check import LinkFigure
+    from harness.twin.direct import DirectLink, DirectLinks
     from harness.twin.faults import Outcome
     from harness.twin.trial import Trial
 
@@ -34,7 +35,40 @@ def as_json(trial: Trial) -> dict[str, object]:
     }
     if checked.account is not None:
         found["account"] = account_json(checked.account)
+    if trial.direct is not None:
+        found |= direct_json(trial.direct)
     return found
+
+
+def direct_json(direct: DirectLinks) -> dict[str, object]:
+    """Of ``--direct-links``: how many were established, which, and which not and why."""
+
+    def said(one: DirectLink) -> dict[str, object]:
+        return {
+            "link": one.link,
+            "maker": one.maker,
+            "path": list(one.path),
+            "channel": one.channel,
+            "modules": list(one.modules),
+            "moved": list(one.moved),
+        }
+
+    return {
+        "direct_links": direct.established,
+        "direct": [
+            {
+                **said(one),
+                "skr_bps": round(one.skr_bps, 1),
+                "seconds": _rounded(one.seconds, 2),
+                "bits": one.bits,
+                "keys": one.keys,
+            }
+            for one in direct.links
+            if one.established
+        ],
+        "direct_missing": [{**said(one), "why": one.why} for one in direct.links if not one.established],
+        "direct_troubles": direct.troubles,
+    }
 
 
 def _links_json(trial: Trial) -> list[dict[str, object]]:
@@ -129,11 +163,33 @@ def print_checked(trial: Trial) -> None:
         console.print(plain(f"MISSING  {line}"))
     if checked.account is not None:
         _print_account(checked.account)
+    if trial.direct is not None:
+        _print_direct(trial.direct)
     ready = "not ready" if checked.ready_s is None else f"ready in {checked.ready_s:.1f} s"
     console.print(
         f"{ready}; {checked.pairs_equal} of {checked.pairs} pairs have equal keys; {checked.keys} keys compared, "
         f"{checked.mismatches} mismatches; {cost.processes} processes, {cost.peak_rss_mib:.0f} MiB"
     )
+
+
+def _print_direct(direct: DirectLinks) -> None:
+    from rich.table import Table
+
+    from harness.cli.console import out, plain
+
+    table = Table("direct link", "maker", "channel", "SKR kbit/s", "keys after s", "moved", box=None)
+    for one in direct.links:
+        if one.established:
+            seconds = "" if one.seconds is None else f"{one.seconds:.1f}"
+            row = (plain(one.link), plain(one.maker), plain(one.channel), f"{one.skr_bps / 1000:.2f}", seconds)
+            table.add_row(*row, plain(", ".join(one.moved)))
+    out().print(table)
+    for one in direct.links:
+        if not one.established:
+            out().print(plain(f"NOT ESTABLISHED  {one.link}: {one.why}"))
+    for trouble in direct.troubles:
+        out().print(plain(f"NOT TAKEN DOWN  {trouble}"))
+    out().print(plain(f"{direct.established} of {len(direct.links)} direct links established"))
 
 
 def _print_account(account: Account) -> None:

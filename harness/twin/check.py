@@ -129,7 +129,7 @@ async def check_twin(
         keys=sum(got.equal for got in compared.values()),
         mismatches=sum(got.mismatches + got.missing for got in compared.values()),
         links=links,
-        missing=[*idle, *without],
+        missing=[*(twin.control.troubles if twin.control is not None else ()), *idle, *without],
         compared=compared,
         turns=[[system.id for system in turn] for turn in twin.rounds],
     )

@@ -13,6 +13,9 @@ from harness.twin.layout import Layout
 
 KMS = "reference"
 FORWARDING = "forwarding"
+AGENT = "reference-agent"
+CONTROLLER = "controller"
+OPTICAL_SWITCH = "optical-switch"
 _BOUNDS = Bounds(registration_s=60.0, provision_s=60.0)
 
 
@@ -23,9 +26,15 @@ class Hosts:
         maker: by maker id.
         kme: by KME ID.
         forwarder: by KME ID.
+        control: agents, controller and optical switches, by the name of the implementation; empty = not controlled.
+
+    Args:
+        controlled: whether there is anything in `control`.
     """
 
-    def __init__(self, layout: Layout, specs: Mapping[str, LaunchSpec], sites_per_process: int) -> None:
+    def __init__(
+        self, layout: Layout, specs: Mapping[str, LaunchSpec], sites_per_process: int, *, controlled: bool = False
+    ) -> None:
         self._specs = specs
         self._makers = makers_of(layout.topology)
         names = list(layout.sites)
@@ -33,10 +42,13 @@ class Hosts:
         self.maker: dict[str, Host] = {}
         self.kme: dict[str, Host] = {}
         self.forwarder: dict[str, Host] = {}
+        self.control: dict[str, Host] = {}
+        self._controllers = control_of(layout.topology) if controlled else []
 
     async def launch(self, stack: AsyncExitStack) -> None:
         """Launches all processes at the same time; when the stack is closed they end at the same time."""
         wanted = [(self._specs[maker], self.maker, [maker]) for maker in self._makers]
+        wanted += [(self._specs[name], self.control, [name]) for name in self._controllers]
         for number, group in enumerate(self._groups, 1):
             wanted.append((_numbered(self._specs[KMS], number), self.kme, group))
             wanted.append((_numbered(self._specs[FORWARDING], number), self.forwarder, group))
@@ -60,7 +72,7 @@ class Hosts:
 
     def all(self) -> tuple[Host, ...]:
         """Every process once."""
-        every = (*self.maker.values(), *self.kme.values(), *self.forwarder.values())
+        every = (*self.maker.values(), *self.kme.values(), *self.forwarder.values(), *self.control.values())
         return tuple({id(host): host for host in every}.values())
 
 
@@ -74,3 +86,8 @@ def makers_of(topology: Topology) -> list[str]:
     modules = {name for system in topology.active_systems for name in system.modules}
     makers = {topology.module(name).maker for name in modules} | {one.maker for one in topology.generators}
     return sorted(makers)
+
+
+def control_of(topology: Topology) -> list[str]:
+    """Names of the implementations that control a network."""
+    return [AGENT, CONTROLLER, *([OPTICAL_SWITCH] if topology.switches else [])]

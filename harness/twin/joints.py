@@ -17,7 +17,7 @@ from qkd.vendor.v1 import vendor_pb2
 
 
 class Joints:
-    """Tells KMEs and forwarding modules about each other."""
+    """Tells KMEs and forwarding modules about each other; in a controlled network every KME of every other."""
 
     def __init__(self, layout: Layout, hosts: Hosts, raised: Instances, calls: Calls) -> None:
         self.layout = layout
@@ -35,13 +35,18 @@ class Joints:
                     instance_id=instance_id("kme", kme_id),
                     peers=[
                         vendor_pb2.Peer(kme_id=other, peer_address=kmes[other].peer_address)
-                        for other in (link.peer_of(kme_id) for link in self.layout.links_of(kme_id))
+                        for other in self._peers_of(kme_id)
                     ],
                 )
             )
             for kme_id in self.layout.sites
         )
         await abreast(self._connect_forwarder(kme_id) for kme_id in self.layout.sites)
+
+    def _peers_of(self, kme_id: str) -> list[str]:
+        if self._raised.arrangement is not None:
+            return [other for other in self.layout.sites if other != kme_id]
+        return [link.peer_of(kme_id) for link in self.layout.links_of(kme_id)]
 
     async def _connect_forwarder(self, kme_id: str) -> None:
         up = self._raised

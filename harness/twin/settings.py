@@ -17,6 +17,7 @@ HIGH_WATER_OCTETS = 64 * 1024
 # Two cores have to fill every link of a large network before its last pair is ready: less in store, fewer ticks.
 LARGE_SITES = 20
 LARGE_HIGH_WATER_OCTETS = 8 * 1024
+LARGE_RELAYED_HIGH_WATER_OCTETS = 2 * RELAY_BLOCK_OCTETS
 _TICK_S, _LARGE_TICK_S = 1.0, 3.0
 # A dozen hops, and a hundred KMEs to be asked on two cores: what is given up too soon is all burned and begun again.
 _LARGE_FORWARDER = {"hold_s": "15.0", "block_timeout_s": "60.0", "first_pause_s": "0.2", "longest_pause_s": "8.0"}
@@ -38,6 +39,11 @@ class TwinSettings:
         kme: settings for all KMEs, over those below.
         forwarder: settings for all forwarding modules, likewise.
         module: settings for all modules, likewise.
+        controlled: SDN agents and a controller make all links, by ETSI GS QKD 015 and Transport API; else routes and
+            pairings are static.
+        controller: settings for the controller.
+        agent: settings for all agents.
+        links_s: how long links may take to come up, seconds.
         clocks: folder of files, one for each KME, that hold how far its wall clock is off; None = clocks are right.
     """
 
@@ -48,6 +54,10 @@ class TwinSettings:
     kme: Mapping[str, str] = field(default_factory=dict)
     forwarder: Mapping[str, str] = field(default_factory=dict)
     module: Mapping[str, str] = field(default_factory=dict)
+    controlled: bool = False
+    controller: Mapping[str, str] = field(default_factory=dict)
+    agent: Mapping[str, str] = field(default_factory=dict)
+    links_s: float = 60.0
     clocks: Path | None = None
 
     def sites_in_a_process(self, sites: int) -> int:
@@ -66,7 +76,9 @@ class TwinSettings:
 
     def for_kme(self, kme_id: str, relay_saes: tuple[str, ...]) -> dict[str, str]:
         """Of a KME; `relay_saes` are the forwarding modules' SAE IDs."""
-        high_water = LARGE_HIGH_WATER_OCTETS if len(relay_saes) > LARGE_SITES else HIGH_WATER_OCTETS
+        large = len(relay_saes) > LARGE_SITES
+        high_water = LARGE_HIGH_WATER_OCTETS if large else HIGH_WATER_OCTETS
+        relayed = LARGE_RELAYED_HIGH_WATER_OCTETS if large else RELAYED_HIGH_WATER_OCTETS
         clock = {} if self.clocks is None else {"clock_offset_file": str(self.clock_of(kme_id))}
         return {
             **clock,
@@ -74,7 +86,7 @@ class TwinSettings:
             "relay_saes": ",".join(relay_saes),
             "max_key_size": "65536",
             "high_water_octets": str(high_water),
-            "relayed_high_water_octets": str(RELAYED_HIGH_WATER_OCTETS),
+            "relayed_high_water_octets": str(relayed),
             **self.kme,
         }
 

@@ -13,6 +13,7 @@ from harness.hosting import LaunchSpec
 from harness.topology import Topology
 from harness.twin.averages import GLANCE, Averages, until_enough, watched_averages
 from harness.twin.check import Checked, Wanted, check_twin
+from harness.twin.direct import DirectLinks, try_direct_links
 from harness.twin.faults import KEYS_LIVE_S, Fault, Outcome, run_faults, standard_faults
 from harness.twin.hours import for_hours, pass_hours
 from harness.twin.layout import Layout
@@ -20,12 +21,15 @@ from harness.twin.load import Tally
 from harness.twin.measure import Cost, watched_cost
 from harness.twin.settings import TwinSettings
 from harness.twin.settle import account
+from harness.twin.stand_ins import with_stand_ins
 from harness.twin.twin import Twin, raise_twin
 
 Say = Callable[[str], None]
 # How long a network is watched that is not whole; how long one that is, at most, for each interval. Seconds.
 _GLANCE_S = 6.0
 _SLOWEST_S = 1.0
+# How long a group of direct links is waited for, at most; the thinnest gives a block in twenty.
+_DIRECT_S = 45.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,7 @@ class Ordered:
         hours: of the network's time that are to pass under load; then every bit is accounted for.
         faults: whether `standard_faults` are put on it.
         account: whether every bit is accounted for in any case.
+        direct_links: whether every link that the topology allows is made once by the controller, after everything else.
         intervals: of each system that are to be seen for its averages.
         bound_s: of waiting until it is ready, and after each fault, seconds.
     """
@@ -45,6 +50,7 @@ class Ordered:
     hours: float | None = None
     faults: bool = False
     account: bool = False
+    direct_links: bool = False
     intervals: int = GLANCE
     bound_s: float = 120.0
 
@@ -64,6 +70,7 @@ class Trial:
         cost: processes and memory.
         planned: the faults that were to be put on it.
         outcomes: of those that were, in the same order.
+        direct: the direct links, where they were asked for and the network was whole.
     """
 
     layout: Layout
@@ -76,13 +83,15 @@ class Trial:
     under_load: Tally | None = None
     planned: list[Fault] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
+    direct: DirectLinks | None = None
 
     @property
     def holds(self) -> bool:
         """Whether the network is whole, and all that was to happen to it has happened and did no harm."""
         hours = self.ordered.hours is None or self.under_load is not None
         survived = len(self.outcomes) == len(self.planned) and all(one.holds for one in self.outcomes)
-        return self.checked.holds and hours and survived
+        direct = not self.ordered.direct_links or (self.direct is not None and self.direct.holds)
+        return self.checked.holds and hours and survived and direct
 
 
 async def run_trial(
@@ -101,8 +110,15 @@ async def run_trial(
 
     Raises:
         HostingError: when a process or an instance does not come up.
-        ValueError: the topology has a maker that nobody can launch, or a plant that cannot be.
+        ValueError: the topology has a maker that nobody can launch, or a plant that cannot be; or what is ordered does
+            not go with a controller, or needs one.
     """
+    if settings.controlled and (ordered.hours is not None or ordered.faults or ordered.account):
+        raise ValueError("a controlled network is not brought to rest: no hours, faults or account of it yet")
+    if ordered.direct_links:
+        if not settings.controlled:
+            raise ValueError("direct links are made by a controller: raise the network with one")
+        topology = with_stand_ins(topology)
     begun = datetime.now(UTC), time.monotonic()
     if ordered.hours is not None:
         settings = for_hours(settings)
@@ -117,6 +133,8 @@ async def run_trial(
                 trial.planned = standard_faults(twin)
             if trial.checked.holds:
                 await _disturbed(twin, trial, say)
+                if ordered.direct_links:
+                    trial.direct = await try_direct_links(twin, bound_s=min(ordered.bound_s, _DIRECT_S), say=say)
     trial.took_s = time.monotonic() - begun[1]
     return trial
 

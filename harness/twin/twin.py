@@ -14,15 +14,17 @@ from harness.testbed.reached import Reached, ReachedKme, ReachedSae
 from harness.topology import Handover, Module, System, Topology
 from harness.twin.abreast import abreast
 from harness.twin.account import Ledger, Readings
+from harness.twin.arrangement import Arrangement
 from harness.twin.calls import Calls
-from harness.twin.hosts import FORWARDING, KMS, Hosts, makers_of
+from harness.twin.control import Control
+from harness.twin.hosts import FORWARDING, KMS, Hosts, control_of, makers_of
 from harness.twin.instances import Instances, instance_id
 from harness.twin.joints import Joints
 from harness.twin.layout import Layout, lay_out
 from harness.twin.proxy import TcpProxy
 from harness.twin.settings import TwinSettings
 from harness.twin.turns import rounds
-from harness.twin.world import plant_of
+from harness.twin.world import controlled_plant_of, plant_of
 from qkd.device.v1 import module_pb2
 from qkd.node.v1 import forwarding_pb2
 
@@ -66,15 +68,22 @@ async def raise_twin(
     """
     settings = settings or TwinSettings()
     layout = lay_out(topology, seed=settings.seed)
-    if missing := sorted({KMS, FORWARDING, *makers_of(topology)} - specs.keys()):
+    control = control_of(topology) if settings.controlled else []
+    if missing := sorted({KMS, FORWARDING, *control, *makers_of(topology)} - specs.keys()):
         raise ValueError(f"{topology.name}: no implementation is installed of {', '.join(missing)}")
     async with AsyncExitStack() as stack:
-        plan = plant_of(topology, seed=settings.seed)
+        arrangement = Arrangement(topology) if settings.controlled else None
+        plan = (
+            plant_of(topology, seed=settings.seed)
+            if arrangement is None
+            else controlled_plant_of(arrangement, seed=settings.seed)
+        )
         plant = FibrePlant(plan, tick_s=settings.tick_for(len(layout.sites)), speed=settings.speed)
-        hosts = Hosts(layout, specs, settings.sites_in_a_process(len(layout.sites)))
+        sites = settings.sites_in_a_process(len(layout.sites))
+        hosts = Hosts(layout, specs, sites, controlled=settings.controlled)
         await hosts.launch(stack)
         await stack.enter_async_context(plant)
-        twin = Twin(layout, settings, plant, hosts)
+        twin = Twin(layout, settings, plant, hosts, arrangement)
         stack.push_async_callback(twin.close)
         await twin.provision()
         yield twin
@@ -89,12 +98,20 @@ class Twin:
         hosts: its processes.
         calls: of its instances.
         joints: how KMEs and forwarding modules know of each other.
+        control: who makes its links; None = nobody: routes and pairings are static.
         ledger: what is known of lives that have ended, for the account.
         rounds: systems that take turns; see `harness.twin.turns`. Empty = all run at once.
         turn: which round it is.
     """
 
-    def __init__(self, layout: Layout, settings: TwinSettings, plant: FibrePlant, hosts: Hosts) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        settings: TwinSettings,
+        plant: FibrePlant,
+        hosts: Hosts,
+        arrangement: Arrangement | None = None,
+    ) -> None:
         self.layout = layout
         self.plant = plant
         self.hosts = hosts
@@ -102,7 +119,8 @@ class Twin:
         self.ledger = Ledger()
         self.rounds = rounds(layout.topology.active_systems)
         self.turn = 0
-        self._raised = Instances(layout, settings, plant, hosts)
+        self._raised = Instances(layout, settings, plant, hosts, arrangement)
+        self.control = Control(settings, hosts, self._raised, arrangement) if arrangement is not None else None
         self.calls = Calls(self._raised)
         self.joints = Joints(layout, hosts, self._raised, self.calls)
 
@@ -111,14 +129,15 @@ class Twin:
     async def provision(self) -> None:
         """Raises everything on hosts that run, joins it and starts the modules.
 
-        Order: what is asked for keys comes before who asks; modules that push come after whom they push to.
+        Order: what is asked for keys comes before who asks; modules that push come after whom they push to. A
+        controller comes last and makes all links.
         """
         up = self._raised
         for system in {one.id: one for turn in self.rounds for one in turn}.values():
             for end in system.ends:
                 door = up.doors[system.id, up.kme_at(end)] = TcpProxy()
                 await door.start()
-        modules = self.modules_in_turn()
+        modules = self.modules_raised()
         pushing = [module for module in modules if module.handover is Handover.TCP_PUSH]
         await abreast(up.raise_entropy(generator.id) for generator in self.layout.topology.generators)
         await abreast(
@@ -130,6 +149,10 @@ class Twin:
         await abreast(up.raise_kme(kme_id) for kme_id in self.layout.sites)
         await abreast(up.raise_module(module, self._system_of(module)) for module in pushing)
         await self.joints.connect()
+        if self.control is not None:
+            await self.control.raise_all()
+            await self.control.bring_up()
+            return
         await self.joints.set_routes()
         await self.start_modules()
 
@@ -179,6 +202,12 @@ class Twin:
         names = dict.fromkeys(name for system in self.systems_in_turn() for name in system.modules)
         return [self.layout.topology.module(name) for name in names]
 
+    def modules_raised(self) -> list[Module]:
+        """Those that are there: where a controller decides who works with whom, idle ones too."""
+        if self.control is None:
+            return self.modules_in_turn()
+        return [one.module for one in self.control.arrangement.interfaces.values()]
+
     async def statuses(self) -> list[ModuleStatus]:
         """Of all modules in turn."""
         modules = self.modules_in_turn()
@@ -207,6 +236,8 @@ class Twin:
 
     async def close(self) -> None:
         """Closes channels and proxies."""
+        if self.control is not None:
+            await self.control.close()
         await self.calls.close()
         await self.joints.close()
         for door in self._raised.doors.values():
@@ -217,7 +248,7 @@ class Twin:
     async def restart_maker(self, maker: str) -> None:
         """Kills (SIGKILL) the process of a maker and brings its modules up again; their stores are lost."""
         host = self.hosts.maker[maker]
-        modules = [module for module in self.modules_in_turn() if module.maker == maker]
+        modules = [module for module in self.modules_raised() if module.maker == maker]
         await self.plant.hold()  # what they have made when they die is known to the bit
         for one in await self.statuses():
             if one.module.maker == maker:
@@ -228,7 +259,8 @@ class Twin:
         up = self._raised
         await abreast(up.raise_entropy(one.id) for one in self.layout.topology.generators if one.maker == maker)
         await abreast(up.raise_module(module, self._system_of(module)) for module in modules)
-        await self.start_modules([module.id for module in modules])
+        if self.control is None:  # else their agents start them
+            await self.start_modules([module.id for module in modules])
 
     async def restart_kme(self, kme_id: str) -> None:
         """Kills (SIGKILL) the process of a KME and brings all its KMEs up again on the stores that they left."""
@@ -237,7 +269,7 @@ class Twin:
         self.ledger.kmes_crashed(kmes)
         await host.restart()
         await abreast(self._raised.raise_kme(name) for name in kmes)
-        await self.joints.connect()
+        await self._join()
 
     async def restart_forwarder(self, kme_id: str) -> None:
         """Kills (SIGKILL) the process of a forwarding module and brings all of its modules up again."""
@@ -247,8 +279,9 @@ class Twin:
             self.ledger.forwarder_crashed(name, await self.forwarding(name))
         await host.restart()
         await abreast(self._raised.raise_forwarder(name) for name in names)
-        await self.joints.connect()
-        await self.joints.set_routes()
+        await self._join()
+        if self.control is None:
+            await self.joints.set_routes()
 
     def step_clock(self, kme_id: str, offset_s: float) -> None:
         """From now on the wall clock of a KME is ahead of (or behind) that of the machine by so much, seconds.
@@ -295,6 +328,12 @@ class Twin:
 
     # -- parts --------------------------------------------------------------------------------------
 
+    async def _join(self) -> None:
+        """Tells everybody where the others are now."""
+        await self.joints.connect()
+        if self.control is not None:
+            await self.control.connect()
+
     async def _handed_over(self, names: Iterable[str]) -> None:
         """Waits until modules that are off have nothing left, or no more is taken; bounded."""
         loop = asyncio.get_running_loop()
@@ -314,4 +353,7 @@ class Twin:
         return [self.layout.topology.module(name) for name in names]
 
     def _system_of(self, module: Module) -> System | None:
-        return next((s for s in self.systems_in_turn() if module.id in s.modules), None)
+        systems = self.systems_in_turn()
+        if self.control is not None:  # it may have modules make keys that no active system has
+            systems += [system for system in self.layout.topology.systems if not system.active]
+        return next((s for s in systems if module.id in s.modules), None)

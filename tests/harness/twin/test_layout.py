@@ -72,3 +72,19 @@ def test_a_system_that_is_not_active_is_not_raised() -> None:
     layout = lay_out(replace(topology, systems=tuple(without)))
     border = next(link for link in layout.links if any(system.id.startswith("link-4/") for system in link.systems))
     assert [system.maker for system in border.systems] == ["hwdu"]
+
+
+def test_a_large_network_ticks_less_often_and_stocks_less() -> None:
+    settings, few, many = TwinSettings(), ("f",) * 9, ("f",) * 30
+    assert settings.tick_for(9) < settings.tick_for(30)
+    small, large = settings.for_kme("k", few), settings.for_kme("k", many)
+    for name in ("high_water_octets", "relayed_high_water_octets"):
+        assert int(small[name]) > int(large[name])
+    assert float(settings.for_forwarder(9)["hold_s"]) < float(settings.for_forwarder(30)["hold_s"])
+
+
+def test_what_is_said_goes_before_what_the_size_would_have() -> None:
+    told = TwinSettings(tick_s=2.0, kme={"high_water_octets": "1"}, forwarder={"hold_s": "1.0"})
+    assert told.tick_for(30) == 2.0
+    assert told.for_kme("k", ("f",) * 30)["high_water_octets"] == "1"
+    assert told.for_forwarder(30)["hold_s"] == "1.0"

@@ -16,6 +16,16 @@ from .agent import Agent, NodeMaker
 from .node import live_node
 
 _log = logging.getLogger(__name__)
+CLAIMS: dict[str, object] = {
+    "agent_settings": [
+        "node_poll_s=0.1",
+        "node_perf_interval_s=0.1",
+        "node_statistics_period_s=1",
+        "node_longest_pause_s=0.5",
+    ],
+    "period_s": 1,
+}
+"""How the 015 suite has it set up: short intervals make quick tests. See `conformance.etsi015.survey`."""
 
 
 class AgentVendor(Vendor):
@@ -33,6 +43,11 @@ class AgentVendor(Vendor):
     def __init__(self, make_node: NodeMaker | None = None) -> None:
         self._make_node: NodeMaker = make_node or live_node
         self._agents: dict[str, Agent] = {}
+
+    def ics(self) -> dict[str, dict[str, object]]:
+        """How it is set up for the 015 suite."""
+        variants = {"": {"about": "the reference SDN agent"}}
+        return {"etsi015": dict(CLAIMS), "selfcheck": {"etsi015": {"variants": variants}}}
 
     def node_maker(self) -> NodeMaker:
         """What raises the nodes."""

@@ -8,7 +8,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -102,12 +102,14 @@ class EventStream:
         host, port, context, path = self._where
         try:
             with bounded(LIFE_S, _OCTETS):
-                bare = socket.create_connection((host, port), _OPEN_S)
-                self._socket = context.wrap_socket(bare, server_hostname=host) if context else bare
+                self._socket = socket.create_connection((host, port), _OPEN_S)
+                if context is not None:
+                    self._socket = context.wrap_socket(self._socket, server_hostname=host)
                 connection = http.client.HTTPConnection(host, port)
                 connection.sock = self._socket
                 connection.request("GET", path, headers={"Accept": "text/event-stream", "User-Agent": "qkd-harness"})
-                self._read(connection.getresponse())
+                with closing(connection.getresponse()) as response:  # it holds the socket, too
+                    self._read(response)
             self._end("the server ended it")
         except (OSError, http.client.HTTPException, ValueError) as wrong:
             self._refused = self._refused or type(wrong).__name__

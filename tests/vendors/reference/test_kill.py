@@ -21,6 +21,9 @@ from tests.vendors.reference.load import SAES, Load
 KILLS = int(os.environ.get("QKD_KILLS", "12"))
 
 
+# aiohappyeyeballs, under the load's client, leaves sockets of refused connections to the collector.
+@pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 @pytest.mark.timeout(60 + 10 * KILLS)
 def test_kill_9(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     site = Site(tmp_path, SAES)
